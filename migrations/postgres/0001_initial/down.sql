@@ -1,0 +1,17 @@
+DROP TABLE facts;
+DROP TABLE config_version;
+DROP TABLE audit;
+DROP TABLE api_tokens;
+DROP TABLE seen_deliveries;
+DROP TABLE outbox;
+DROP TABLE changes;
+DROP TABLE tombstones;
+DROP TABLE incidents;
+DROP SEQUENCE incident_number;
+DROP TABLE events;
+DROP TABLE refusals;
+DROP TABLE requests;
+DROP TABLE credentials;
+DROP TABLE integrations;
+DROP TABLE services;
+DROP TABLE tenants;

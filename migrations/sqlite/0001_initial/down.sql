@@ -1,0 +1,16 @@
+DROP TABLE facts;
+DROP TABLE config_version;
+DROP TABLE audit;
+DROP TABLE api_tokens;
+DROP TABLE seen_deliveries;
+DROP TABLE outbox;
+DROP TABLE changes;
+DROP TABLE tombstones;
+DROP TABLE incidents;
+DROP TABLE events;
+DROP TABLE refusals;
+DROP TABLE requests;
+DROP TABLE credentials;
+DROP TABLE integrations;
+DROP TABLE services;
+DROP TABLE tenants;

@@ -1,0 +1,229 @@
+-- Every row belongs to a tenant. Ids are time-ordered text; times are microseconds since 1970 UTC; JSON is text.
+CREATE TABLE tenants (
+    id         TEXT PRIMARY KEY NOT NULL,
+    name       TEXT NOT NULL UNIQUE,
+    created_at BIGINT NOT NULL
+);
+
+CREATE TABLE services (
+    id         TEXT PRIMARY KEY NOT NULL,
+    tenant_id  TEXT NOT NULL REFERENCES tenants (id),
+    name       TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    UNIQUE (tenant_id, name)
+);
+
+CREATE TABLE integrations (
+    id                    TEXT PRIMARY KEY NOT NULL,
+    tenant_id             TEXT NOT NULL REFERENCES tenants (id),
+    service_id            TEXT NOT NULL REFERENCES services (id),
+    type                  TEXT NOT NULL,
+    name                  TEXT NOT NULL,
+    -- The name while the integration lives, NULL once it is deleted: names are unique among the living.
+    live_name             TEXT,
+    -- hook, key or signature; NULL: hook, or signature as soon as a secret is set.
+    policy                TEXT,
+    enabled               INTEGER NOT NULL,
+    -- 0: no limit.
+    rate_limit_per_minute BIGINT NOT NULL,
+    -- Seconds; NULL: the type's default; 0: off.
+    auto_resolve_after    BIGINT,
+    acknowledge_timeout   BIGINT,
+    remind_after          BIGINT,
+    -- Bytes; NULL: the service's limit.
+    native_body_limit     BIGINT,
+    options               TEXT NOT NULL,
+    created_by            TEXT NOT NULL,
+    created_at            BIGINT NOT NULL,
+    updated_at            BIGINT NOT NULL,
+    deleted_at            BIGINT,
+    UNIQUE (tenant_id, live_name)
+);
+
+-- The live hooks, keys and signature secrets of an integration: at most two of a kind.
+CREATE TABLE credentials (
+    id             TEXT PRIMARY KEY NOT NULL,
+    tenant_id      TEXT NOT NULL REFERENCES tenants (id),
+    integration_id TEXT NOT NULL REFERENCES integrations (id),
+    -- hook, key or secret.
+    kind           TEXT NOT NULL,
+    -- SHA-256 in hex of a hook or key; NULL for a secret.
+    hash           TEXT,
+    sealed         TEXT NOT NULL,
+    created_at     BIGINT NOT NULL,
+    expires_at     BIGINT,
+    last_used_at   BIGINT,
+    UNIQUE (kind, hash)
+);
+CREATE INDEX credentials_by_integration ON credentials (integration_id);
+
+-- The ledger: what was posted, and what became of it.
+CREATE TABLE requests (
+    id             TEXT PRIMARY KEY NOT NULL,
+    tenant_id      TEXT NOT NULL,
+    integration_id TEXT,
+    route          TEXT NOT NULL,
+    verdict        TEXT NOT NULL,
+    status         INTEGER NOT NULL,
+    received_at    BIGINT NOT NULL,
+    headers        TEXT NOT NULL,
+    query          TEXT NOT NULL,
+    body           BLOB NOT NULL,
+    message        TEXT,
+    -- The events of a request lie between these ids.
+    first_event_id TEXT,
+    last_event_id  TEXT
+);
+
+-- Exact counts of refused requests; integration_id is '' where none is known.
+CREATE TABLE refusals (
+    tenant_id      TEXT NOT NULL,
+    integration_id TEXT NOT NULL,
+    verdict        TEXT NOT NULL,
+    minute         BIGINT NOT NULL,
+    count          BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, integration_id, verdict, minute)
+);
+
+CREATE TABLE events (
+    id                TEXT PRIMARY KEY NOT NULL,
+    tenant_id         TEXT NOT NULL,
+    request_id        TEXT,
+    integration_id    TEXT NOT NULL,
+    incident_id       TEXT,
+    -- The incident's event before this one: a timeline is read along this chain, newest first, without an index.
+    previous_event_id TEXT,
+    action            TEXT NOT NULL,
+    dedup_key         TEXT NOT NULL,
+    outcome           TEXT NOT NULL,
+    severity          TEXT NOT NULL,
+    summary           TEXT NOT NULL,
+    source            TEXT NOT NULL,
+    -- Who did it, where it was a person or a timer.
+    actor             TEXT,
+    note              TEXT,
+    occurred_at       BIGINT,
+    received_at       BIGINT NOT NULL
+);
+
+CREATE TABLE incidents (
+    id                   TEXT PRIMARY KEY NOT NULL,
+    tenant_id            TEXT NOT NULL,
+    number               BIGINT NOT NULL,
+    service_id           TEXT NOT NULL,
+    integration_id       TEXT NOT NULL,
+    dedup_key            TEXT NOT NULL,
+    -- The key while the incident is open, NULL once it is resolved: at most one open incident a key.
+    open_key             TEXT,
+    status               TEXT NOT NULL,
+    title                TEXT NOT NULL,
+    first_summary        TEXT NOT NULL,
+    severity             TEXT NOT NULL,
+    source               TEXT NOT NULL,
+    -- JSON: component, group, class, custom_details, links, images, client, client_url.
+    shown                TEXT NOT NULL,
+    -- JSON: which source times stand behind what is shown (only for tools whose times order their messages).
+    evidence             TEXT,
+    event_count          BIGINT NOT NULL,
+    first_seen           BIGINT NOT NULL,
+    last_seen            BIGINT NOT NULL,
+    acknowledged_at      BIGINT,
+    acknowledged_by      TEXT,
+    resolved_at          BIGINT,
+    resolved_by          TEXT,
+    expires_at           BIGINT,
+    reminded_at          BIGINT,
+    previous_incident_id TEXT,
+    last_event_id        TEXT NOT NULL,
+    UNIQUE (integration_id, open_key)
+);
+CREATE INDEX incidents_open ON incidents (tenant_id, id) WHERE open_key IS NOT NULL;
+
+-- What is remembered of a key that was resolved.
+CREATE TABLE tombstones (
+    integration_id TEXT NOT NULL,
+    dedup_key      TEXT NOT NULL,
+    tenant_id      TEXT NOT NULL,
+    -- The key's newest incident, if it had one.
+    incident_id    TEXT,
+    -- The newest source time of a resolve that the tool itself sent, and when that was received.
+    order_at       BIGINT,
+    resolved_at    BIGINT,
+    updated_at     BIGINT NOT NULL,
+    PRIMARY KEY (integration_id, dedup_key)
+);
+
+CREATE TABLE changes (
+    id             TEXT PRIMARY KEY NOT NULL,
+    tenant_id      TEXT NOT NULL,
+    integration_id TEXT NOT NULL,
+    service_id     TEXT NOT NULL,
+    request_id     TEXT,
+    summary        TEXT NOT NULL,
+    source         TEXT,
+    details        TEXT NOT NULL,
+    occurred_at    BIGINT,
+    received_at    BIGINT NOT NULL
+);
+
+-- What the outside world must be told; written with what caused it.
+CREATE TABLE outbox (
+    id          TEXT PRIMARY KEY NOT NULL,
+    tenant_id   TEXT NOT NULL,
+    -- incident.triggered, incident.acknowledged, incident.resolved, incident.updated, change.created.
+    event       TEXT NOT NULL,
+    incident_id TEXT,
+    change_id   TEXT,
+    event_id    TEXT,
+    created_at  BIGINT NOT NULL
+);
+
+-- Delivery ids that a sender guarantees, of requests that had an effect.
+CREATE TABLE seen_deliveries (
+    integration_id TEXT NOT NULL,
+    delivery_id    TEXT NOT NULL,
+    body_hash      TEXT NOT NULL,
+    tenant_id      TEXT NOT NULL,
+    request_id     TEXT NOT NULL,
+    expires_at     BIGINT NOT NULL,
+    PRIMARY KEY (integration_id, delivery_id, body_hash)
+);
+
+CREATE TABLE api_tokens (
+    id           TEXT PRIMARY KEY NOT NULL,
+    tenant_id    TEXT NOT NULL REFERENCES tenants (id),
+    name         TEXT NOT NULL,
+    hash         TEXT NOT NULL UNIQUE,
+    scopes       TEXT NOT NULL,
+    created_by   TEXT NOT NULL,
+    created_at   BIGINT NOT NULL,
+    expires_at   BIGINT,
+    last_used_at BIGINT,
+    revoked_at   BIGINT
+);
+
+CREATE TABLE audit (
+    id          TEXT PRIMARY KEY NOT NULL,
+    tenant_id   TEXT NOT NULL,
+    actor       TEXT NOT NULL,
+    action      TEXT NOT NULL,
+    object_type TEXT NOT NULL,
+    object_id   TEXT NOT NULL,
+    before      TEXT,
+    after       TEXT,
+    created_at  BIGINT NOT NULL
+);
+
+CREATE TABLE config_version (
+    id      INTEGER PRIMARY KEY NOT NULL,
+    version BIGINT NOT NULL
+);
+INSERT INTO config_version (id, version) VALUES (1, 1);
+
+-- Facts about this store: the check value of its master key.
+CREATE TABLE facts (
+    name  TEXT PRIMARY KEY NOT NULL,
+    value TEXT NOT NULL
+);

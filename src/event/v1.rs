@@ -1,0 +1,1 @@
+//! Wire form of the Events API v1.

@@ -1,0 +1,8 @@
+//! Callbox: the front door of on-call.
+
+pub mod event;
+pub mod id;
+pub mod provider;
+pub mod secret;
+pub mod signature;
+pub mod time;

@@ -1,0 +1,31 @@
+//! Stub.
+
+use super::*;
+
+/// Stub.
+pub struct Coroot;
+
+impl Provider for Coroot {
+    fn meta(&self) -> &'static Meta {
+        static META: Meta = Meta {
+            kind: "coroot",
+            aliases: &[],
+            name: "Coroot",
+            docs: "",
+            clock: Clock::Arrival,
+            resolves: Resolves::OnTransition,
+            success_status: 202,
+            throttle_status: 429,
+            scheme: Scheme::Generic,
+            key_headers: &[],
+            secret_fields: &[],
+            methods: &[],
+            setup: |_| String::new(),
+        };
+        &META
+    }
+
+    fn normalise(&self, _request: &Request<'_>) -> Result<Normalised, Unmapped> {
+        Err(Unmapped::new("stub"))
+    }
+}
