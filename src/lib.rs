@@ -1,9 +1,12 @@
 //! Callbox: the front door of on-call.
 
+pub mod app;
 pub mod event;
 pub mod id;
 pub mod incident;
+pub mod ingest;
 pub mod provider;
 pub mod secret;
 pub mod signature;
+pub mod store;
 pub mod time;

@@ -32,6 +32,11 @@ pub use request::{Headers, Request};
 pub static PROVIDERS: &[&dyn Provider] =
     &[&alertmanager::Alertmanager, &grafana::Grafana, &datadog::Datadog, &coroot::Coroot, &events::Events, &webhook::Webhook];
 
+/// The type of the integration that a service has for events posted with an API token.
+pub const API: &str = "api";
+/// The type of the integration whose incidents say what threatens a tenant's alerts.
+pub const OWN: &str = "callbox";
+
 /// The provider whose type or alias is exactly `name`.
 pub fn by_type(name: &str) -> Option<&'static dyn Provider> {
     PROVIDERS.iter().copied().find(|provider| {
@@ -50,6 +55,11 @@ pub trait Provider: Sync {
     /// # Errors
     /// [`Unmapped`] when the body is not a shape this tool sends; the caller turns it into a catch-all incident.
     fn normalise(&self, request: &Request<'_>) -> Result<Normalised, Unmapped>;
+
+    /// How the tool signs, given an integration's options.
+    fn scheme(&self, _options: &Compiled) -> Scheme {
+        self.meta().scheme.clone()
+    }
 
     /// Compiles an integration's options, once, when they are saved or loaded.
     ///

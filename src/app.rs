@@ -1,0 +1,23 @@
+//! Wiring: what every handler can reach.
+
+use crate::ingest::commit::Committer;
+use crate::ingest::directory::Directory;
+use crate::secret::Sealer;
+use crate::store::Store;
+use crate::time::Clock;
+
+/// The running service, shared by all handlers.
+pub struct App {
+    /// The database, for reading.
+    pub store: Store,
+    /// The way to write.
+    pub committer: Committer,
+    /// The configuration in memory.
+    pub directory: Directory,
+    /// Seals and opens secrets.
+    pub sealer: Sealer,
+    /// The time.
+    pub clock: Clock,
+    /// What printed URLs begin with, without a slash at the end.
+    pub public_url: String,
+}

@@ -1,0 +1,215 @@
+//! The tables, for diesel: one schema for both databases. A test compares it with the migrations.
+
+#![allow(missing_docs)]
+
+diesel::table! {
+    tenants (id) { id -> Text, name -> Text, created_at -> BigInt, }
+}
+
+diesel::table! {
+    services (id) {
+        id -> Text, tenant_id -> Text, name -> Text, created_by -> Text, created_at -> BigInt, updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    integrations (id) {
+        id -> Text,
+        tenant_id -> Text,
+        service_id -> Text,
+        #[sql_name = "type"]
+        kind -> Text,
+        name -> Text,
+        live_name -> Nullable<Text>,
+        policy -> Nullable<Text>,
+        enabled -> Integer,
+        rate_limit_per_minute -> BigInt,
+        auto_resolve_after -> Nullable<BigInt>,
+        acknowledge_timeout -> Nullable<BigInt>,
+        remind_after -> Nullable<BigInt>,
+        native_body_limit -> Nullable<BigInt>,
+        options -> Text,
+        created_by -> Text,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    credentials (id) {
+        id -> Text,
+        tenant_id -> Text,
+        integration_id -> Text,
+        kind -> Text,
+        hash -> Nullable<Text>,
+        sealed -> Text,
+        created_at -> BigInt,
+        expires_at -> Nullable<BigInt>,
+        last_used_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    requests (id) {
+        id -> Text,
+        tenant_id -> Text,
+        integration_id -> Nullable<Text>,
+        route -> Text,
+        verdict -> Text,
+        status -> Integer,
+        received_at -> BigInt,
+        headers -> Text,
+        query -> Text,
+        body -> Binary,
+        message -> Nullable<Text>,
+        first_event_id -> Nullable<Text>,
+        last_event_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    refusals (tenant_id, integration_id, verdict, minute) {
+        tenant_id -> Text, integration_id -> Text, verdict -> Text, minute -> BigInt, count -> BigInt,
+    }
+}
+
+diesel::table! {
+    events (id) {
+        id -> Text,
+        tenant_id -> Text,
+        request_id -> Nullable<Text>,
+        integration_id -> Text,
+        incident_id -> Nullable<Text>,
+        previous_event_id -> Nullable<Text>,
+        action -> Text,
+        dedup_key -> Text,
+        outcome -> Text,
+        severity -> Text,
+        summary -> Text,
+        source -> Text,
+        actor -> Nullable<Text>,
+        note -> Nullable<Text>,
+        occurred_at -> Nullable<BigInt>,
+        received_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    incidents (id) {
+        id -> Text,
+        tenant_id -> Text,
+        number -> BigInt,
+        service_id -> Text,
+        integration_id -> Text,
+        dedup_key -> Text,
+        open_key -> Nullable<Text>,
+        status -> Text,
+        title -> Text,
+        first_summary -> Text,
+        severity -> Text,
+        source -> Text,
+        shown -> Text,
+        evidence -> Nullable<Text>,
+        event_count -> BigInt,
+        first_seen -> BigInt,
+        last_seen -> BigInt,
+        acknowledged_at -> Nullable<BigInt>,
+        acknowledged_by -> Nullable<Text>,
+        resolved_at -> Nullable<BigInt>,
+        resolved_by -> Nullable<Text>,
+        expires_at -> Nullable<BigInt>,
+        reminded_at -> Nullable<BigInt>,
+        previous_incident_id -> Nullable<Text>,
+        last_event_id -> Text,
+    }
+}
+
+diesel::table! {
+    tombstones (integration_id, dedup_key) {
+        integration_id -> Text,
+        dedup_key -> Text,
+        tenant_id -> Text,
+        incident_id -> Nullable<Text>,
+        order_at -> Nullable<BigInt>,
+        resolved_at -> Nullable<BigInt>,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    changes (id) {
+        id -> Text,
+        tenant_id -> Text,
+        integration_id -> Text,
+        service_id -> Text,
+        request_id -> Nullable<Text>,
+        summary -> Text,
+        source -> Nullable<Text>,
+        details -> Text,
+        occurred_at -> Nullable<BigInt>,
+        received_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    outbox (id) {
+        id -> Text,
+        tenant_id -> Text,
+        event -> Text,
+        incident_id -> Nullable<Text>,
+        change_id -> Nullable<Text>,
+        event_id -> Nullable<Text>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    seen_deliveries (integration_id, delivery_id, body_hash) {
+        integration_id -> Text,
+        delivery_id -> Text,
+        body_hash -> Text,
+        tenant_id -> Text,
+        request_id -> Text,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    api_tokens (id) {
+        id -> Text,
+        tenant_id -> Text,
+        name -> Text,
+        hash -> Text,
+        scopes -> Text,
+        created_by -> Text,
+        created_at -> BigInt,
+        expires_at -> Nullable<BigInt>,
+        last_used_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    audit (id) {
+        id -> Text,
+        tenant_id -> Text,
+        actor -> Text,
+        action -> Text,
+        object_type -> Text,
+        object_id -> Text,
+        before -> Nullable<Text>,
+        after -> Nullable<Text>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    config_version (id) { id -> Integer, version -> BigInt, }
+}
+
+diesel::table! {
+    facts (name) { name -> Text, value -> Text, }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(integrations, credentials, services);
