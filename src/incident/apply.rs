@@ -120,6 +120,7 @@ fn open(state: &mut KeyState, report: &Report, order: Option<i64>, arrival: &Arr
         resolved_at: None,
         resolved_by: None,
         expires_at: None,
+        reminded_at: None,
         previous_incident_id: state.tombstone.as_ref().and_then(|tombstone| tombstone.incident_id.clone()),
         last_event_id: arrival.event_id.to_owned(),
     };
@@ -269,4 +270,29 @@ fn bury(state: &mut KeyState, order: i64, received_at: Timestamp) -> bool {
     tombstone.order_at = Some(Timestamp(order));
     tombstone.resolved_at = Some(received_at);
     true
+}
+
+/// Takes an acknowledgement back: its time ran out. Pages like a new incident.
+pub fn unacknowledge(state: &mut KeyState, arrival: &Arrival<'_>) -> Change {
+    match &mut state.open {
+        Some(incident) if incident.status == Status::Acknowledged => {
+            incident.status = Status::Triggered;
+            incident.acknowledged_at = None;
+            incident.acknowledged_by = None;
+            Change { notice: Some(Notice::Triggered), ..Change::on(incident, Outcome::Updated, arrival.event_id) }
+        }
+        Some(incident) => Change::on(incident, Outcome::Updated, arrival.event_id),
+        None => Change::nothing(Outcome::Unmatched),
+    }
+}
+
+/// Pages again for an incident that nobody has acknowledged.
+pub fn remind(state: &mut KeyState, arrival: &Arrival<'_>) -> Change {
+    match &mut state.open {
+        Some(incident) => {
+            incident.reminded_at = Some(arrival.received_at);
+            Change { notice: Some(Notice::Triggered), ..Change::on(incident, Outcome::Updated, arrival.event_id) }
+        }
+        None => Change::nothing(Outcome::Unmatched),
+    }
 }

@@ -12,7 +12,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-pub use apply::{Change, EPISODE_GUARD_SECONDS, TOMBSTONE_SECONDS, apply};
+pub use apply::{Change, EPISODE_GUARD_SECONDS, TOMBSTONE_SECONDS, apply, remind, unacknowledge};
 pub use evidence::Evidence;
 pub use shown::Shown;
 
@@ -186,6 +186,8 @@ pub struct Incident {
     pub resolved_by: Option<String>,
     /// When it counts as over unless it is repeated.
     pub expires_at: Option<Timestamp>,
+    /// When it was last reminded of.
+    pub reminded_at: Option<Timestamp>,
     /// The incident of the same key before this one.
     pub previous_incident_id: Option<String>,
     /// The newest event of its timeline.

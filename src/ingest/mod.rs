@@ -2,4 +2,7 @@
 
 pub mod commit;
 pub mod directory;
+pub mod fold;
+pub mod queue;
 pub mod snapshot;
+pub mod submission;

@@ -8,6 +8,7 @@
 #[allow(missing_docs)]
 pub mod conn;
 mod error;
+pub mod ingest;
 pub mod schema;
 mod settings;
 pub mod snapshot;

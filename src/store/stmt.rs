@@ -43,19 +43,27 @@ pub enum Column<'a> {
     Bytes(Vec<&'a [u8]>),
 }
 
-/// A statement: text around placeholders, what to bind, and the marker `K` that names the text to diesel's cache. `R` is the row
-/// type of a statement that loads, `()` of one that does not.
+/// Text around the placeholders of a statement.
+#[derive(Clone, Copy, Debug)]
+pub enum Shape {
+    /// One text more than there are placeholders.
+    Parts(&'static [&'static str]),
+    /// All placeholders with a comma between them, between two texts.
+    List(&'static str, &'static str),
+}
+
+/// A statement: its text, what to bind, and the marker `K` that names the text to diesel's cache. `R` is the row type of a
+/// statement that loads, `()` of one that does not. Made by [`statement!`](crate::statement).
 pub struct Stmt<V, K, R = ()> {
-    parts: &'static [&'static str],
+    text: Shape,
     binds: Vec<V>,
     kind: PhantomData<(K, R)>,
 }
 
 impl<V, K, R> Stmt<V, K, R> {
-    /// `parts` has one text more than there are `binds`. Call through [`statement!`](crate::statement).
-    pub fn new(parts: &'static [&'static str], binds: Vec<V>) -> Self {
-        debug_assert_eq!(parts.len(), binds.len() + 1, "a text on each side of each placeholder");
-        Self { parts, binds, kind: PhantomData }
+    /// Call through [`statement!`](crate::statement), which makes the marker with the text.
+    pub fn new(text: Shape, binds: Vec<V>) -> Self {
+        Self { text, binds, kind: PhantomData }
     }
 }
 
@@ -72,16 +80,30 @@ impl<V, K, R> Query for Stmt<V, K, R> {
 
 /// Writes the text with its placeholders, `push` binding each value.
 fn walk<'b, V, DB: Backend>(
-    parts: &[&'static str],
+    text: Shape,
     binds: &'b [V],
     mut out: AstPass<'_, 'b, DB>,
     mut push: impl FnMut(&mut AstPass<'_, 'b, DB>, &'b V) -> QueryResult<()>,
 ) -> QueryResult<()> {
-    let mut binds = binds.iter();
-    for part in parts {
-        out.push_sql(part);
-        if let Some(bind) = binds.next() {
-            push(&mut out, bind)?;
+    match text {
+        Shape::Parts(parts) => {
+            let mut binds = binds.iter();
+            for part in parts {
+                out.push_sql(part);
+                if let Some(bind) = binds.next() {
+                    push(&mut out, bind)?;
+                }
+            }
+        }
+        Shape::List(head, tail) => {
+            out.push_sql(head);
+            for (index, bind) in binds.iter().enumerate() {
+                if index > 0 {
+                    out.push_sql(", ");
+                }
+                push(&mut out, bind)?;
+            }
+            out.push_sql(tail);
         }
     }
     Ok(())
@@ -89,7 +111,7 @@ fn walk<'b, V, DB: Backend>(
 
 impl<K: 'static, R: 'static> QueryFragment<Sqlite> for Stmt<Bind<'_>, K, R> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        walk(self.parts, &self.binds, out, |out, bind| match bind {
+        walk(self.text, &self.binds, out, |out, bind| match bind {
             Bind::Text(value) => out.push_bind_param::<Text, _>(value),
             Bind::OptText(value) => out.push_bind_param::<Nullable<Text>, _>(value),
             Bind::Int(value) => out.push_bind_param::<BigInt, _>(value),
@@ -101,7 +123,7 @@ impl<K: 'static, R: 'static> QueryFragment<Sqlite> for Stmt<Bind<'_>, K, R> {
 
 impl<K: 'static, R: 'static> QueryFragment<Pg> for Stmt<Column<'_>, K, R> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        walk(self.parts, &self.binds, out, |out, column| match column {
+        walk(self.text, &self.binds, out, |out, column| match column {
             Column::Text(values) => out.push_bind_param::<Array<Text>, _>(values),
             Column::OptText(values) => out.push_bind_param::<Array<Nullable<Text>>, _>(values),
             Column::Int(values) => out.push_bind_param::<Array<BigInt>, _>(values),
@@ -111,13 +133,20 @@ impl<K: 'static, R: 'static> QueryFragment<Pg> for Stmt<Column<'_>, K, R> {
     }
 }
 
-/// A [`Stmt`] with a marker of its own: `statement!(["INSERT … VALUES (", ", ", ")"], binds)`, or with `=> Row` a statement that
-/// loads rows of that SQL type.
+/// A [`Stmt`] with a marker of its own. `statement!(parts ["UPDATE … SET a = ", " WHERE id = ", ""], binds)` puts a placeholder
+/// between each two texts, `statement!(list "INSERT … VALUES (", binds, ")")` all of them with commas between. With `=> Row` after
+/// the binds it loads rows of that SQL type.
 #[macro_export]
 macro_rules! statement {
-    ([$($part:expr),+ $(,)?], $binds:expr) => { $crate::statement!([$($part),+], $binds => ()) };
-    ([$($part:expr),+ $(,)?], $binds:expr => $row:ty) => {{
+    (parts [$($part:expr),+ $(,)?], $binds:expr) => { $crate::statement!(parts [$($part),+], $binds => ()) };
+    (parts [$($part:expr),+ $(,)?], $binds:expr => $row:ty) => {
+        $crate::statement!(@ $crate::store::stmt::Shape::Parts(&[$($part),+]), $binds, $row)
+    };
+    (list $head:expr, $binds:expr, $tail:expr) => {
+        $crate::statement!(@ $crate::store::stmt::Shape::List($head, $tail), $binds, ())
+    };
+    (@ $text:expr, $binds:expr, $row:ty) => {{
         struct Marker;
-        $crate::store::stmt::Stmt::<_, Marker, $row>::new(&[$($part),+], $binds)
+        $crate::store::stmt::Stmt::<_, Marker, $row>::new($text, $binds)
     }};
 }

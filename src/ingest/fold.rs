@@ -1,0 +1,304 @@
+//! A batch in memory: what it met, what each request did, and the rows that are left to write.
+//!
+//! However many events of a key a batch has, its incident is written once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::submission::{Effect, EventReceipt, Ledger, Posted, Receipt, Submission};
+use crate::event::{ChangeEvent, Severity};
+use crate::id::{self, Kind};
+use crate::incident::{self, Arrival, Change, Incident, KeyState, Outcome, Report, Tombstone};
+use crate::store::ingest::{ChangeRow, EventRow, IncidentRow, Key, OutboxRow, RequestRow, Rows, SeenRow, TombstoneRow};
+use crate::time::Timestamp;
+
+/// Catch-all incidents that one integration may have open; what comes after them shares one.
+pub const CATCH_ALL_MAX: i64 = 20;
+/// The key of that one.
+pub const CATCH_ALL_OTHER: &str = "unmapped:other";
+/// What the keys of catch-all incidents begin with.
+pub const CATCH_ALL_PREFIX: &str = "unmapped:";
+/// How long a delivery id is remembered, in seconds.
+const SEEN_SECONDS: i64 = 24 * 3600;
+
+/// One key of the batch.
+#[derive(Default)]
+struct Slot {
+    tenant_id: Arc<str>,
+    state: KeyState,
+    /// Whether the open incident is in the store already.
+    stored: bool,
+    touched: bool,
+    buried: Option<Timestamp>,
+}
+
+/// A batch being folded.
+#[derive(Default)]
+pub struct Fold<'a> {
+    slots: HashMap<Key, Slot>,
+    rows: Rows<'a>,
+    /// Open catch-all incidents by integration, for those that the batch may add to.
+    catch_alls: HashMap<Arc<str>, i64>,
+}
+
+impl<'a> Fold<'a> {
+    /// A batch that met these open incidents, tombstones and numbers of open catch-alls.
+    pub fn new(
+        open: Vec<(Key, Incident)>,
+        tombstones: Vec<(Key, Tombstone)>,
+        catch_alls: HashMap<Arc<str>, i64>,
+    ) -> Self {
+        let mut slots: HashMap<Key, Slot> = HashMap::with_capacity(open.len());
+        for (key, incident) in open {
+            let slot = slots.entry(key).or_default();
+            slot.stored = true;
+            slot.state.open = Some(incident);
+        }
+        for (key, tombstone) in tombstones {
+            slots.entry(key).or_default().state.tombstone = Some(tombstone);
+        }
+        Self { slots, rows: Rows::default(), catch_alls }
+    }
+
+    /// Applies the items of a submission, in order. `at` is when it counts as received.
+    pub fn items(&mut self, submission: &'a Submission, items: &'a [Posted], at: Timestamp) -> Vec<EventReceipt> {
+        items.iter().filter_map(|item| self.item(submission, item, at)).collect()
+    }
+
+    fn item(&mut self, submission: &'a Submission, item: &'a Posted, at: Timestamp) -> Option<EventReceipt> {
+        let dedup_key = self.dedup_key(submission, item);
+        let key = Key { integration_id: Arc::clone(&submission.integration_id), dedup_key: dedup_key.to_owned() };
+        let slot = self.slots.entry(key.clone()).or_default();
+        let open = slot.state.open.as_ref();
+        let meant = item.incident_id.as_ref().is_none_or(|id| open.is_some_and(|open| open.id == *id));
+        if !meant || (item.only_if_open && open.is_none()) {
+            return None;
+        }
+        let event_id = id::new(Kind::Event);
+        let arrival = Arrival {
+            received_at: at,
+            event_id: &event_id,
+            service_id: &submission.service_id,
+            actor: submission.actor.clone(),
+        };
+        slot.tenant_id = Arc::clone(&submission.tenant_id);
+        slot.touched = true;
+        let change = affect(&mut slot.state, &item.effect, &arrival);
+        if change.buried {
+            slot.buried = Some(at);
+        }
+        let receipt = EventReceipt {
+            id: event_id,
+            action: item.action(),
+            dedup_key: dedup_key.to_owned(),
+            outcome: change.outcome,
+            incident_id: change.incident_id.clone(),
+        };
+        self.record(submission, item, dedup_key, at, &receipt, change, key);
+        Some(receipt)
+    }
+
+    /// The item's key; a catch-all beyond the twentieth shares one.
+    fn dedup_key(&mut self, submission: &Submission, item: &'a Posted) -> &'a str {
+        let key = item.key.as_str();
+        let unmapped = matches!(&item.effect, Effect::Report(report) if report.catch_all == Some(Outcome::Unmapped));
+        if !unmapped {
+            return key;
+        }
+        let open = Key { integration_id: Arc::clone(&submission.integration_id), dedup_key: key.to_owned() };
+        if self.slots.get(&open).is_some_and(|slot| slot.state.open.is_some()) {
+            return key;
+        }
+        let count = self.catch_alls.entry(Arc::clone(&submission.integration_id)).or_default();
+        if *count >= CATCH_ALL_MAX {
+            return CATCH_ALL_OTHER;
+        }
+        *count += 1;
+        key
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn record(
+        &mut self,
+        submission: &'a Submission,
+        item: &'a Posted,
+        dedup_key: &'a str,
+        at: Timestamp,
+        receipt: &EventReceipt,
+        change: Change,
+        key: Key,
+    ) {
+        let report = match &item.effect {
+            Effect::Report(report) => Some(&**report),
+            Effect::Unacknowledge | Effect::Remind => None,
+        };
+        self.rows.events.push(EventRow {
+            id: receipt.id.clone(),
+            tenant_id: &submission.tenant_id,
+            request_id: submission.ledger.as_ref().map(|ledger| ledger.id.as_str()),
+            integration_id: &submission.integration_id,
+            incident_id: change.incident_id.clone(),
+            previous_event_id: change.previous_event_id,
+            action: receipt.action.as_str(),
+            dedup_key,
+            outcome: change.outcome.as_str(),
+            severity: report.map_or(Severity::Info, |report| report.severity).as_str(),
+            summary: report.map_or("", |report| &report.summary),
+            source: report.map_or("", |report| &report.source),
+            actor: submission.actor.name(),
+            note: item.note.as_deref(),
+            occurred_at: item.occurred_at,
+            received_at: at,
+        });
+        if let Some(notice) = change.notice {
+            self.rows.outbox.push(OutboxRow {
+                id: id::new(Kind::Outbox),
+                tenant_id: &submission.tenant_id,
+                event: notice.as_str(),
+                incident_id: change.incident_id,
+                change_id: None,
+                event_id: Some(receipt.id.clone()),
+                created_at: at,
+            });
+        }
+        if let Some(closed) = change.closed {
+            let slot = self.slots.entry(key.clone()).or_default();
+            let row = IncidentRow::new(Arc::clone(&submission.tenant_id), key, closed);
+            let stored = std::mem::replace(&mut slot.stored, false);
+            if stored { self.rows.resolved.push(row) } else { self.rows.opened.push(row) }
+        }
+    }
+
+    /// Adds the change events of a submission.
+    pub fn changes(&mut self, submission: &'a Submission, at: Timestamp) {
+        for change in &submission.changes {
+            self.change(submission, change, at);
+        }
+    }
+
+    fn change(&mut self, submission: &'a Submission, change: &'a ChangeEvent, at: Timestamp) {
+        let details = serde_json::json!({
+            "custom_details": change.custom_details, "links": change.links, "images": change.images,
+        });
+        let id = id::new(Kind::Change);
+        self.rows.outbox.push(OutboxRow {
+            id: id::new(Kind::Outbox),
+            tenant_id: &submission.tenant_id,
+            event: "change.created",
+            incident_id: None,
+            change_id: Some(id.clone()),
+            event_id: None,
+            created_at: at,
+        });
+        self.rows.changes.push(ChangeRow {
+            id,
+            tenant_id: &submission.tenant_id,
+            integration_id: &submission.integration_id,
+            service_id: &submission.service_id,
+            request_id: submission.ledger.as_ref().map(|ledger| ledger.id.as_str()),
+            summary: &change.summary,
+            source: change.source.as_deref(),
+            details: details.to_string(),
+            occurred_at: change.occurred_at,
+            received_at: at,
+        });
+    }
+
+    /// Adds the ledger row and the delivery id of a submission whose events are `events`.
+    pub fn ledger(&mut self, submission: &'a Submission, events: &[EventReceipt], at: Timestamp) {
+        let Some(ledger) = &submission.ledger else { return };
+        let bounds = events.first().zip(events.last()).map(|(first, last)| (first.id.clone(), last.id.clone()));
+        self.rows.requests.push(request_row(submission, ledger, ledger.verdict.as_str(), at, bounds));
+        if let Some(seen) = seen_row(submission, at) {
+            self.rows.seen.push(seen);
+        }
+    }
+
+    /// Adds the ledger row of a delivery that had its effect before.
+    pub fn duplicate(&mut self, submission: &'a Submission, at: Timestamp) -> Receipt {
+        if let Some(ledger) = &submission.ledger {
+            self.rows.requests.push(request_row(submission, ledger, "duplicate", at, None));
+        }
+        Receipt::default()
+    }
+
+    /// The rows to write.
+    pub fn finish(mut self) -> Rows<'a> {
+        for (key, slot) in self.slots {
+            if !slot.touched {
+                continue;
+            }
+            if let (Some(updated_at), Some(tombstone)) = (slot.buried, slot.state.tombstone) {
+                let tenant_id = Arc::clone(&slot.tenant_id);
+                self.rows.tombstones.push(TombstoneRow { tenant_id, key: key.clone(), tombstone, updated_at });
+            }
+            if let Some(incident) = slot.state.open {
+                let row = IncidentRow::new(slot.tenant_id, key, incident);
+                if slot.stored { self.rows.updated.push(row) } else { self.rows.opened.push(row) }
+            }
+        }
+        // Ids rise with time: in this order the index grows at its right edge. Updates lock in the order of the keys.
+        self.rows.opened.sort_by(|a, b| a.incident.id.cmp(&b.incident.id));
+        self.rows.updated.sort_by(|a, b| a.key.cmp(&b.key));
+        self.rows.resolved.sort_by(|a, b| a.key.cmp(&b.key));
+        self.rows.tombstones.sort_by(|a, b| a.key.cmp(&b.key));
+        self.rows
+    }
+}
+
+fn affect(state: &mut KeyState, effect: &Effect, arrival: &Arrival<'_>) -> Change {
+    match effect {
+        Effect::Report(report) => incident::apply(state, report, arrival, || id::new(Kind::Incident)),
+        Effect::Unacknowledge => incident::unacknowledge(state, arrival),
+        Effect::Remind => incident::remind(state, arrival),
+    }
+}
+
+/// The delivery id of a submission, as it is looked up and written.
+pub fn seen_row(submission: &Submission, at: Timestamp) -> Option<SeenRow<'_>> {
+    let delivery = submission.delivery.as_ref()?;
+    Some(SeenRow {
+        integration_id: &submission.integration_id,
+        delivery_id: &delivery.id,
+        body_hash: &delivery.body_hash,
+        tenant_id: &submission.tenant_id,
+        request_id: submission.ledger.as_ref().map_or("", |ledger| &ledger.id),
+        expires_at: at.plus_seconds(SEEN_SECONDS),
+    })
+}
+
+fn request_row<'a>(
+    submission: &'a Submission,
+    ledger: &'a Ledger,
+    verdict: &'a str,
+    at: Timestamp,
+    bounds: Option<(String, String)>,
+) -> RequestRow<'a> {
+    let (first_event_id, last_event_id) = bounds.unzip();
+    RequestRow {
+        id: &ledger.id,
+        tenant_id: &submission.tenant_id,
+        integration_id: (!submission.integration_id.is_empty()).then_some(&*submission.integration_id),
+        route: ledger.route,
+        verdict,
+        status: ledger.status,
+        received_at: at,
+        headers: &ledger.headers,
+        query: &ledger.query,
+        body: &ledger.body,
+        message: ledger.message.as_deref(),
+        first_event_id,
+        last_event_id,
+    }
+}
+
+/// What stands in for an event that cannot be stored as it is: the body is in the ledger.
+pub fn quarantined(item: &Posted, request_id: Option<&str>) -> Posted {
+    let key = crate::event::DedupKey::hashed("unmapped:quarantined:", item.key.as_str().as_bytes());
+    let request = request_id.unwrap_or("an act of Callbox itself");
+    let summary = format!("An event could not be stored as it was; its body is in the ledger: {request}");
+    let event = crate::event::Event::new(crate::event::Action::Trigger, key.clone(), &summary, "callbox", Severity::Error);
+    let mut report = Report::new(&event, crate::provider::Clock::Arrival);
+    report.catch_all = Some(Outcome::Quarantined);
+    Posted { note: Some("quarantined: the store refused the event".to_owned()), ..Posted::report(key, report) }
+}
