@@ -2,6 +2,7 @@
 
 pub mod event;
 pub mod id;
+pub mod json;
 pub mod provider;
 pub mod secret;
 pub mod signature;
