@@ -5,6 +5,7 @@ pub mod event;
 pub mod id;
 pub mod incident;
 pub mod ingest;
+pub mod json;
 pub mod metrics;
 pub mod provider;
 pub mod secret;

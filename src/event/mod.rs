@@ -2,9 +2,13 @@
 //!
 //! Owns the vocabulary (action, severity, dedup key) and its limits. Knows nothing of HTTP, tools or storage.
 
+mod answer;
+#[cfg(test)]
+mod conformance;
 mod text;
 pub mod v1;
 pub mod v2;
+mod wire;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,7 +17,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+pub use answer::Answer;
 pub use text::{clip, without_nul};
+pub use wire::{Draft, Provenance};
 
 use crate::time::Timestamp;
 
