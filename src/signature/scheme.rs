@@ -1,0 +1,221 @@
+//! Every way in which a sender proves a body, as data. A new one is a constant here, with the vendor's test vector beside it.
+
+use std::borrow::Cow;
+
+/// How a sender proves a body. Header names are in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// `X-Signature` or `X-Webhook-Signature`: hex HMAC-SHA256 of the body, with or without `sha256=`. For senders without a
+    /// scheme of their own.
+    Generic,
+    /// <https://www.standardwebhooks.com>: `webhook-id`, `webhook-timestamp`, `webhook-signature`.
+    StandardWebhooks,
+    /// A vendor's own.
+    Hmac(Hmac),
+}
+
+/// An HMAC in a header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hmac {
+    /// What people call it: `GitHub`.
+    pub name: &'static str,
+    /// The header with the signature.
+    pub header: Cow<'static, str>,
+    /// A second header that may hold it as well.
+    pub also_header: Option<&'static str>,
+    /// The hash function.
+    pub algorithm: Algorithm,
+    /// How the signature is written.
+    pub encoding: Encoding,
+    /// What stands before it.
+    pub prefix: Prefix,
+    /// What stands between several signatures in one value; `None` where there is one.
+    pub separator: Option<char>,
+    /// What is signed.
+    pub signed: Signed,
+    /// How the secret's text becomes the key.
+    pub key: Key,
+}
+
+/// The hash function of an HMAC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// HMAC-SHA1, 20 bytes. Legacy, still sound in an HMAC.
+    Sha1,
+    /// HMAC-SHA256, 32 bytes.
+    Sha256,
+}
+
+/// How a signature is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// Hex digits of either case.
+    Hex,
+    /// Base64 in the standard alphabet, padded.
+    Base64,
+}
+
+/// What stands before a signature; compared without regard to case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prefix {
+    /// Nothing.
+    None,
+    /// This, or nothing.
+    Optional(&'static str),
+    /// This; whatever begins otherwise is a signature of another version and is passed over.
+    Required(&'static str),
+}
+
+impl Prefix {
+    /// What this service writes before a signature of its own.
+    pub(super) const fn written(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Optional(prefix) | Self::Required(prefix) => prefix,
+        }
+    }
+}
+
+/// The text over which the HMAC is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signed {
+    /// The raw body.
+    Body,
+    /// `before`, the timestamp of `header` (seconds), `between`, the raw body.
+    Timestamped {
+        /// The header with the timestamp.
+        header: Cow<'static, str>,
+        /// Text before the timestamp.
+        before: &'static str,
+        /// Text between the timestamp and the body.
+        between: &'static str,
+    },
+    /// `<id>.<timestamp>.<body>`.
+    Identified {
+        /// The header with the message's id, the same over all attempts.
+        id: &'static str,
+        /// The header with the timestamp, in seconds.
+        timestamp: &'static str,
+    },
+}
+
+impl Signed {
+    /// The header with the timestamp, where one is signed.
+    pub(super) fn timestamp_header(&self) -> Option<&str> {
+        match self {
+            Self::Body => None,
+            Self::Timestamped { header, .. } => Some(header),
+            Self::Identified { timestamp, .. } => Some(timestamp),
+        }
+    }
+
+    /// The same in words, for traces.
+    pub(super) fn described(&self) -> String {
+        match self {
+            Self::Body => "the raw body".to_owned(),
+            Self::Timestamped { before, between, .. } => format!("{before}<timestamp>{between}<body>"),
+            Self::Identified { .. } => "<id>.<timestamp>.<body>".to_owned(),
+        }
+    }
+}
+
+/// How a secret's text becomes the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// Its bytes.
+    Text,
+    /// Base64 behind `whsec_`; a text that is not so is also tried as it stands.
+    Whsec,
+}
+
+/// Most vendors: hex HMAC-SHA256 of the body and nothing around it.
+const PLAIN: Hmac = Hmac {
+    name: "HMAC-SHA256",
+    header: Cow::Borrowed("x-signature"),
+    also_header: None,
+    algorithm: Algorithm::Sha256,
+    encoding: Encoding::Hex,
+    prefix: Prefix::None,
+    separator: None,
+    signed: Signed::Body,
+    key: Key::Text,
+};
+
+static GENERIC: Hmac =
+    Hmac { name: "generic", also_header: Some("x-webhook-signature"), prefix: Prefix::Optional("sha256="), ..PLAIN };
+
+static STANDARD_WEBHOOKS: Hmac = Hmac {
+    name: "Standard Webhooks",
+    header: Cow::Borrowed("webhook-signature"),
+    encoding: Encoding::Base64,
+    prefix: Prefix::Required("v1,"),
+    separator: Some(' '),
+    signed: Signed::Identified { id: "webhook-id", timestamp: "webhook-timestamp" },
+    key: Key::Whsec,
+    ..PLAIN
+};
+
+/// Grafana's webhook contact point with its default header.
+/// <https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/integrations/webhook-notifier/>
+pub const GRAFANA: Hmac = Hmac { name: "Grafana", header: Cow::Borrowed("x-grafana-alerting-signature"), ..PLAIN };
+
+/// GitHub. The SHA-1 header that comes beside it is never read.
+/// <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>
+pub const GITHUB: Hmac =
+    Hmac { name: "GitHub", header: Cow::Borrowed("x-hub-signature-256"), prefix: Prefix::Required("sha256="), ..PLAIN };
+
+/// Bitbucket, and Jira Cloud's admin webhooks: GitHub's old header name with SHA-256 in it.
+/// <https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/>
+pub const BITBUCKET: Hmac = Hmac { name: "Bitbucket", header: Cow::Borrowed("x-hub-signature"), ..GITHUB };
+
+/// Splunk Observability. <https://help.splunk.com/en/splunk-observability-cloud>
+pub const SPLUNK: Hmac =
+    Hmac { name: "Splunk Observability", header: Cow::Borrowed("x-sfx-signature"), encoding: Encoding::Base64, ..PLAIN };
+
+/// PagerDuty's webhooks, version 3. <https://developer.pagerduty.com/docs/verifying-webhook-signatures>
+pub const PAGERDUTY: Hmac = Hmac {
+    name: "PagerDuty webhooks v3",
+    header: Cow::Borrowed("x-pagerduty-signature"),
+    prefix: Prefix::Required("v1="),
+    separator: Some(','),
+    ..PLAIN
+};
+
+/// Sentry. Its `Sentry-Hook-Timestamp` is not signed. <https://docs.sentry.io/organization/integrations/integration-platform/webhooks/>
+pub const SENTRY: Hmac = Hmac { name: "Sentry", header: Cow::Borrowed("sentry-hook-signature"), ..PLAIN };
+
+/// Slack. <https://docs.slack.dev/authentication/verifying-requests-from-slack/>
+pub const SLACK: Hmac = Hmac {
+    name: "Slack",
+    header: Cow::Borrowed("x-slack-signature"),
+    prefix: Prefix::Required("v0="),
+    signed: Signed::Timestamped { header: Cow::Borrowed("x-slack-request-timestamp"), before: "v0:", between: ":" },
+    ..PLAIN
+};
+
+/// Vercel. <https://vercel.com/docs/webhooks/webhooks-api>
+pub const VERCEL: Hmac =
+    Hmac { name: "Vercel", header: Cow::Borrowed("x-vercel-signature"), algorithm: Algorithm::Sha1, ..PLAIN };
+
+impl Scheme {
+    /// Grafana's scheme where the contact point names its headers: `header` instead of `X-Grafana-Alerting-Signature`, and
+    /// `timestamp_header` where the timestamp is signed too (`<timestamp>:<body>`).
+    pub fn grafana(header: Option<&str>, timestamp_header: Option<&str>) -> Self {
+        let signed = timestamp_header.map_or(Signed::Body, |name| Signed::Timestamped {
+            header: Cow::Owned(name.to_ascii_lowercase()),
+            before: "",
+            between: ":",
+        });
+        let header = header.map_or(GRAFANA.header, |name| Cow::Owned(name.to_ascii_lowercase()));
+        Self::Hmac(Hmac { header, signed, ..GRAFANA })
+    }
+
+    /// The scheme in full.
+    pub fn hmac(&self) -> &Hmac {
+        match self {
+            Self::Generic => &GENERIC,
+            Self::StandardWebhooks => &STANDARD_WEBHOOKS,
+            Self::Hmac(hmac) => hmac,
+        }
+    }
+}
