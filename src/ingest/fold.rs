@@ -71,7 +71,8 @@ impl<'a> Fold<'a> {
         let slot = self.slots.entry(key.clone()).or_default();
         let open = slot.state.open.as_ref();
         let meant = item.incident_id.as_ref().is_none_or(|id| open.is_some_and(|open| open.id == *id));
-        if !meant || (item.only_if_open && open.is_none()) {
+        let seen = item.unseen_since.is_some_and(|since| open.is_some_and(|open| open.last_seen > since));
+        if seen || !meant || (item.only_if_open && open.is_none()) {
             return None;
         }
         let event_id = id::new(Kind::Event);

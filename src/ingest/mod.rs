@@ -1,8 +1,23 @@
-//! The path of every request.
+//! The path of every request, from a credential to a committed event.
+//!
+//! [`native`] and [`keyed`] are its two orders, readable top to bottom; they meet in [`interpret::posted`] and
+//! [`crate::app::App::commit`]. Nothing here knows the HTTP library.
 
 pub mod commit;
 pub mod directory;
 pub mod fold;
+pub mod inbound;
+pub mod interpret;
+pub mod keyed;
+pub mod ledger;
+pub mod limit;
+pub mod lookup;
+pub mod native;
+pub mod own;
 pub mod queue;
+pub mod redact;
+pub mod refusal;
+pub mod refusals;
 pub mod snapshot;
 pub mod submission;
+pub mod timers;

@@ -101,6 +101,8 @@ impl Credential {
 pub struct Timers {
     /// From the last trigger to a resolve by timer.
     pub auto_resolve_after: Option<i64>,
+    /// The same for keys that we made up, which no tool will ever resolve.
+    pub made_up_after: Option<i64>,
     /// From an acknowledgement back to triggered.
     pub acknowledge_timeout: Option<i64>,
     /// From the last trigger or reminder to the next reminder.
@@ -141,6 +143,13 @@ pub struct Integration {
     pub credentials: Vec<Arc<Credential>>,
     /// Whether every secret opened; while not, its requests get 503 and never "unsigned".
     pub sealed_shut: bool,
+}
+
+impl Timers {
+    /// The shortest of them: how soon after it opens an incident may have one run out.
+    pub fn shortest(&self) -> Option<i64> {
+        [self.auto_resolve_after, self.made_up_after, self.acknowledge_timeout, self.remind_after].into_iter().flatten().min()
+    }
 }
 
 impl Integration {

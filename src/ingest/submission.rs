@@ -107,12 +107,30 @@ pub struct Posted {
     pub only_if_open: bool,
     /// The incident that it is meant for: where another one is open by now, it is no event.
     pub incident_id: Option<String>,
+    /// The newest trigger that its sender knew of: where a newer one came, it is no event.
+    pub unseen_since: Option<Timestamp>,
 }
 
 impl Posted {
     /// An event with nothing special about it.
     pub fn report(key: DedupKey, report: Report) -> Self {
-        Self { key, effect: Effect::Report(Box::new(report)), occurred_at: None, note: None, only_if_open: false, incident_id: None }
+        Self {
+            key,
+            effect: Effect::Report(Box::new(report)),
+            occurred_at: None,
+            note: None,
+            only_if_open: false,
+            incident_id: None,
+            unseen_since: None,
+        }
+    }
+
+    /// When what it opens or repeats counts as over.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        match &self.effect {
+            Effect::Report(report) => report.expires_at,
+            Effect::Unacknowledge | Effect::Remind => None,
+        }
     }
 
     /// What its event row says.

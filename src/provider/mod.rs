@@ -211,8 +211,12 @@ pub struct Setup<'a> {
 pub struct Normalised {
     /// One item an alert, in the order of the body.
     pub items: Vec<Item>,
+    /// Resolves that the request implies without saying so; each is nothing unless an incident with its key is open.
+    pub if_open: Vec<Mapped>,
     /// Change events.
     pub changes: Vec<ChangeEvent>,
+    /// What the integration's owner should know although every alert came through.
+    pub warnings: Vec<Cow<'static, str>>,
     /// Why there is nothing to do, where there is not (a ping, a pending state).
     pub note: Option<Cow<'static, str>>,
     /// The answer a handshake needs; a request with one makes no event.

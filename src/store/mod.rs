@@ -9,10 +9,12 @@
 pub mod conn;
 mod error;
 pub mod ingest;
+pub mod refusals;
 pub mod schema;
 mod settings;
 pub mod snapshot;
 pub mod stmt;
+pub mod timers;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -147,6 +147,7 @@ fn integration(row: IntegrationRow, rows: Vec<CredentialRow>, sealer: &Sealer) -
         rate_limit_per_minute: u32::try_from(row.rate_limit_per_minute).unwrap_or(0),
         timers: Timers {
             auto_resolve_after: row.auto_resolve_after.map_or_else(|| auto_resolve_default(&row.kind, provider), positive),
+            made_up_after: row.auto_resolve_after.map_or(Some(AUTO_RESOLVE_DEFAULT), positive),
             acknowledge_timeout: row.acknowledge_timeout.and_then(positive),
             remind_after: row.remind_after.and_then(positive),
         },

@@ -1,0 +1,44 @@
+//! Whether the service lives, whether it can accept, and what it measures.
+
+use actix_web::web::{Data, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::json;
+
+use crate::app::App;
+use crate::store;
+
+/// `GET /healthz`: the process answers.
+pub async fn healthz() -> HttpResponse {
+    HttpResponse::Ok().json(json!({"status": "ok"}))
+}
+
+/// `GET /readyz`: migrated, the store can be written, the configuration is fresh. `?verbose` says which.
+pub async fn readyz(app: Data<App>, request: HttpRequest) -> HttpResponse {
+    let writable = app.committer.write(|conn| store::facts::touch(conn)).await.is_ok();
+    let fresh = app.directory.confirmed();
+    let ready = writable && fresh;
+    let mut body = json!({"status": if ready { "ready" } else { "not ready" }});
+    if Query::<std::collections::HashMap<String, String>>::from_query(request.query_string())
+        .is_ok_and(|query| query.contains_key("verbose"))
+        && let Some(map) = body.as_object_mut()
+    {
+        let depth = app.committer.depth();
+        map.insert(
+            "checks".into(),
+            json!({
+                "store_writable": writable,
+                "configuration_fresh": fresh,
+                "configuration_age_seconds": app.directory.age().as_secs_f64(),
+                "queue_requests": depth.requests,
+                "queue_oldest_seconds": depth.oldest.as_secs_f64(),
+            }),
+        );
+    }
+    if ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
+}
+
+/// `GET /metrics`: Prometheus text.
+pub async fn metrics(app: Data<App>) -> HttpResponse {
+    app.metrics.observe(app.committer.depth(), app.directory.age());
+    HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(app.metrics.render())
+}

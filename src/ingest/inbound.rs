@@ -1,0 +1,83 @@
+//! A request as the ingest path sees it, and what it is answered; no HTTP library in sight.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+
+use super::submission::{EventReceipt, Verdict};
+use crate::event::DedupKey;
+use crate::provider::{Headers, Reply};
+use crate::time::Timestamp;
+
+/// Which family of routes a request came by: it decides how credentials are found and how everything is answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Route {
+    /// `POST /v2/enqueue`.
+    V2,
+    /// `POST /v2/change/enqueue`.
+    Change,
+    /// `POST /generic/2010-04-15/create_event.json`.
+    V1,
+    /// `POST /api/events`.
+    Api,
+    /// `POST /api/integrations/{type}`.
+    Native,
+}
+
+impl Route {
+    /// The pattern: what logs, metrics and the ledger show instead of a path.
+    pub const fn pattern(self) -> &'static str {
+        match self {
+            Self::V2 => "/v2/enqueue",
+            Self::Change => "/v2/change/enqueue",
+            Self::V1 => "/generic/2010-04-15/create_event.json",
+            Self::Api => "/api/events",
+            Self::Native => "/api/integrations/{type}",
+        }
+    }
+
+    /// From the pattern.
+    pub fn parse(pattern: &str) -> Option<Self> {
+        [Self::V2, Self::Change, Self::V1, Self::Api, Self::Native].into_iter().find(|route| route.pattern() == pattern)
+    }
+}
+
+/// A request whose body has been read and decoded.
+#[derive(Clone, Debug)]
+pub struct Inbound {
+    /// `req_…`: in every answer, log line and, where there is one, the ledger row.
+    pub id: String,
+    /// By which family of routes it came.
+    pub route: Route,
+    /// Its method, upper case.
+    pub method: String,
+    /// Its headers.
+    pub headers: Headers,
+    /// Its query, decoded.
+    pub query: Vec<(String, String)>,
+    /// The path below the integration's URL.
+    pub subpath: String,
+    /// Its body after the content encoding was removed.
+    pub body: Bytes,
+    /// Who sent it, as far as trusted proxies tell.
+    pub peer: IpAddr,
+    /// When its body was complete.
+    pub received_at: Timestamp,
+}
+
+/// A request that was accepted.
+#[derive(Clone, Debug, Default)]
+pub struct Done {
+    /// What the ledger says.
+    pub verdict: Option<Verdict>,
+    /// The status, where the route does not fix it.
+    pub status: u16,
+    /// What to say.
+    pub message: String,
+    /// What its events did.
+    pub events: Vec<EventReceipt>,
+    /// The dedup key to echo on the routes that do.
+    pub dedup_key: Option<DedupKey>,
+    /// A handshake's answer.
+    pub reply: Option<Reply>,
+}

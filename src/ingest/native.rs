@@ -1,0 +1,175 @@
+//! Requests to an integration's own URL: look up, enabled, credential over the raw bytes, limit, parse, commit.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::inbound::{Done, Inbound, Route};
+use super::interpret::{self, Interpreted, Material};
+use super::refusal::{Reason, Refusal};
+use super::snapshot::{Credential, CredentialKind, Integration, Policy};
+use super::submission::{Delivery, Submission, Verdict};
+use super::{ledger, lookup};
+use crate::app::App;
+use crate::incident::Actor;
+use crate::provider;
+use crate::secret::{CredentialHash, Secret};
+use crate::signature;
+use crate::time::Timestamp;
+
+/// An integration, and the hook by which it was found.
+#[derive(Clone)]
+pub struct Found {
+    /// The integration.
+    pub integration: Arc<Integration>,
+    /// The hook.
+    pub hook: Arc<Credential>,
+}
+
+/// Finds the integration of a hook, for a path that says `kind`. The body has not been read yet: its limit is the integration's.
+///
+/// # Errors
+/// The hook is unknown, of a deleted integration, or of one of another type.
+pub async fn find(app: &App, kind: &str, hook: Option<&str>, peer: std::net::IpAddr) -> Result<Found, Refusal> {
+    let hash = hook.map(CredentialHash::of).ok_or_else(|| Refusal::new(Reason::UnknownHook, None))?;
+    let (integration, hook) = lookup::credential(app, CredentialKind::Hook, &hash, peer)
+        .await?
+        .ok_or_else(|| Refusal::new(Reason::UnknownHook, None))?;
+    if integration.deleted {
+        return Err(Refusal::deleted(Reason::UnknownHook, &integration));
+    }
+    let same = provider::by_type(kind).is_some_and(|provider| provider.meta().kind == integration.meta().kind);
+    if !same {
+        let path = format!("/api/integrations/{}", integration.meta().kind);
+        return Err(Refusal::new(Reason::WrongType(path), Some(&integration)));
+    }
+    Ok(Found { integration, hook })
+}
+
+/// Accepts a native request, or says why not.
+///
+/// # Errors
+/// See [`Reason`].
+pub async fn accept(app: &App, found: &Found, inbound: &Inbound) -> Result<Done, Refusal> {
+    let integration = &found.integration;
+    let refuse = |reason| Refusal::new(reason, Some(integration));
+    if !integration.enabled {
+        return Err(refuse(Reason::Disabled));
+    }
+    found.hook.used(inbound.received_at);
+    let delivery = authorise(integration, inbound).map_err(|reason| lookup::failed(app, inbound.peer, refuse(reason)))?;
+    app.limits.check(integration).map_err(refuse)?;
+    let read = interpret(integration, inbound).await.map_err(refuse)?;
+    let (verdict, message) = summary(&read);
+    let meta = integration.meta();
+    let status = read.reply.as_ref().map_or(meta.success_status, |reply| reply.status);
+    let submission = Submission {
+        tenant_id: Arc::clone(&integration.tenant_id),
+        integration_id: Arc::clone(&integration.id),
+        service_id: Arc::clone(&integration.service_id),
+        received_at: inbound.received_at,
+        actor: Actor::Tool,
+        ledger: Some(ledger::row(inbound, Some(meta), verdict, status, Some(message.clone()))),
+        items: read.posted(meta.clock),
+        changes: read.changes,
+        delivery: delivery.map(|id| Delivery { id, body_hash: hex::encode(Sha256::digest(&inbound.body)) }),
+    };
+    let receipt = app.commit(submission).await.map_err(|refused| refuse(refused.into()))?;
+    if receipt.duplicate_of.is_some() {
+        let message = "this delivery had its effect before".to_owned();
+        return Ok(Done { verdict: Some(Verdict::Duplicate), status, message, ..Done::default() });
+    }
+    Ok(Done { verdict: Some(verdict), status, message, events: receipt.events, dedup_key: None, reply: read.reply })
+}
+
+/// Bodies from this size are read off the async threads.
+const LARGE: usize = 256 * 1024;
+
+async fn interpret(integration: &Arc<Integration>, inbound: &Inbound) -> Result<Interpreted, Reason> {
+    if inbound.body.len() < LARGE {
+        return interpret::native(&Material::of(integration, inbound));
+    }
+    let (integration, inbound) = (Arc::clone(integration), inbound.clone());
+    tokio::task::spawn_blocking(move || interpret::native(&Material::of(&integration, &inbound)))
+        .await
+        .unwrap_or(Err(Reason::Unavailable))
+}
+
+/// What the ledger and the answer say of a body.
+pub fn summary(read: &Interpreted) -> (Verdict, String) {
+    let events = read.items.iter().filter(|item| !matches!(item, interpret::Interpretation::Ignored { .. })).count();
+    if read.reply.is_some() {
+        return (Verdict::Handshake, read.note.as_deref().unwrap_or("handshake").to_owned());
+    }
+    if events == 0 && read.changes.is_empty() {
+        let ignored = read.items.iter().find_map(|item| match item {
+            interpret::Interpretation::Ignored { why, .. } => Some(why.as_ref()),
+            _ => None,
+        });
+        return (Verdict::Ignored, read.note.as_deref().or(ignored).unwrap_or("nothing to do").to_owned());
+    }
+    let message = match (events, read.changes.len()) {
+        (0, 1) => "Change event processed".to_owned(),
+        (0, changes) => format!("{changes} change events processed"),
+        (1, _) => "Event processed".to_owned(),
+        (events, _) => format!("{events} events processed"),
+    };
+    (Verdict::Accepted, message)
+}
+
+/// Whether the request brings what the integration's policy demands on top of the hook. The delivery's id, where the signature
+/// covers one.
+///
+/// # Errors
+/// [`Reason::Unauthorized`], and [`Reason::Unavailable`] while a secret does not open.
+pub fn authorise(integration: &Integration, inbound: &Inbound) -> Result<Option<String>, Reason> {
+    let now = inbound.received_at;
+    if integration.sealed_shut {
+        return Err(Reason::Unavailable);
+    }
+    match integration.policy {
+        Policy::Hook => Ok(None),
+        Policy::Key => key(integration, inbound, now).map(|()| None),
+        Policy::Signature => signature(integration, &integration.scheme, inbound, now),
+    }
+}
+
+fn key(integration: &Integration, inbound: &Inbound, now: Timestamp) -> Result<(), Reason> {
+    let presented = signature::presented_keys(&inbound.headers, &inbound.query, integration.meta().key_headers);
+    let held = presented
+        .iter()
+        .find_map(|presented| integration.credential(CredentialKind::Key, &CredentialHash::of(presented.key.expose()), now));
+    match held {
+        Some(credential) => {
+            credential.used(now);
+            Ok(())
+        }
+        None if presented.is_empty() => Err(Reason::Unauthorized("the key is missing".to_owned())),
+        None => Err(Reason::Unauthorized("the key is not this integration's".to_owned())),
+    }
+}
+
+/// Checks a signature with the integration's live secrets.
+///
+/// # Errors
+/// [`Reason::Unauthorized`].
+pub fn signature(
+    integration: &Integration,
+    scheme: &signature::Scheme,
+    inbound: &Inbound,
+    now: Timestamp,
+) -> Result<Option<String>, Reason> {
+    let (credentials, secrets): (Vec<&Arc<Credential>>, Vec<Secret>) = integration.secrets(now).into_iter().unzip();
+    match signature::check(scheme, &inbound.headers, &inbound.body, &secrets, now) {
+        Ok(verified) => {
+            if let Some(credential) = credentials.get(verified.secret) {
+                credential.used(now);
+            }
+            Ok(verified.delivery_id)
+        }
+        Err(why) => Err(Reason::Unauthorized(why.to_string())),
+    }
+}
+
+/// The status that a refused native request is answered with; also for its ledger row.
+pub const ROUTE: Route = Route::Native;

@@ -1,0 +1,144 @@
+//! Incidents about ourselves: what threatens a tenant's alerts is an incident like any other, of a built-in integration.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::refusal::{Reason, Refusal};
+use super::submission::{Posted, Submission, Verdict};
+use crate::app::App;
+use crate::event::{Action, DedupKey, Event, Severity};
+use crate::incident::{Actor, Report};
+use crate::provider::Clock;
+
+/// How long after the last refusal `limited:…` resolves.
+pub const LIMITED_QUIET: Duration = Duration::from_secs(300);
+/// How often an incident that is open already is raised again.
+const AGAIN: Duration = Duration::from_secs(60);
+/// How often requests to a deleted integration are worth an incident.
+const DELETED_AGAIN: Duration = Duration::from_secs(24 * 3600);
+
+/// What was raised, and when it was last true.
+#[derive(Default)]
+pub struct Watch(Mutex<HashMap<(Arc<str>, String), Raised>>);
+
+struct Raised {
+    /// When it was last submitted.
+    at: Instant,
+    /// When it was last true.
+    last: Instant,
+}
+
+/// Notes a refusal that threatens alerts; raises an incident where it is the first for a while.
+pub fn note(app: &Arc<App>, refusal: &Refusal) {
+    let Some(integration) = &refusal.integration else { return };
+    let meta = integration.meta();
+    let (key, again, summary) = match (&refusal.reason, refusal.verdict) {
+        (Reason::Limited { per_minute, .. }, _) => (
+            format!("limited:{}", integration.id),
+            AGAIN,
+            format!("{}: requests are refused, over the limit of {per_minute} a minute", integration.name),
+        ),
+        (Reason::TooLarge(limit), _) => (
+            format!("too_large:{}", integration.id),
+            AGAIN,
+            format!("{}: {} sent a body over {limit} bytes; {}", integration.name, meta.name, smaller(meta.kind)),
+        ),
+        (_, Verdict::Deleted) => (
+            format!("deleted:{}", integration.id),
+            DELETED_AGAIN,
+            format!("{}: {} still posts to this integration, which was deleted", integration.name, meta.name),
+        ),
+        _ => return,
+    };
+    if app.watch.due(&integration.tenant_id, &key, again) {
+        raise(app, &integration.tenant_id, &key, &summary);
+    }
+}
+
+/// The tool's own setting that makes its bodies smaller.
+fn smaller(kind: &str) -> &'static str {
+    match kind {
+        "alertmanager" => "set max_alerts in its webhook_configs",
+        "grafana" => "set Max Alerts in its contact point",
+        _ => "make its bodies smaller, or raise native_body_limit of the integration",
+    }
+}
+
+impl Watch {
+    /// Notes that `key` is true now; whether it is time to raise it.
+    fn due(&self, tenant_id: &Arc<str>, key: &str, again: Duration) -> bool {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        match all.get_mut(&(Arc::clone(tenant_id), key.to_owned())) {
+            Some(raised) => {
+                raised.last = now;
+                let due = raised.at.elapsed() >= again;
+                if due {
+                    raised.at = now;
+                }
+                due
+            }
+            None => {
+                all.insert((Arc::clone(tenant_id), key.to_owned()), Raised { at: now, last: now });
+                true
+            }
+        }
+    }
+
+    /// Notes incidents that were open when the service started.
+    pub fn resume(&self, tenant_id: &Arc<str>, key: String) {
+        let now = Instant::now();
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert((Arc::clone(tenant_id), key), Raised { at: now, last: now });
+    }
+
+    /// Takes out the keys beginning with `prefix` that have not been true for `quiet`.
+    pub fn quiet(&self, prefix: &str, quiet: Duration) -> Vec<(Arc<str>, String)> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let over: Vec<(Arc<str>, String)> = all
+            .iter()
+            .filter(|((_, key), raised)| key.starts_with(prefix) && raised.last.elapsed() >= quiet)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in &over {
+            all.remove(key);
+        }
+        over
+    }
+}
+
+/// Opens (or adds to) an incident of the tenant's built-in integration; does not wait for it.
+pub fn raise(app: &Arc<App>, tenant_id: &Arc<str>, key: &str, summary: &str) {
+    submit(app, tenant_id, key, summary, Action::Trigger);
+}
+
+/// Resolves it.
+pub fn clear(app: &Arc<App>, tenant_id: &Arc<str>, key: &str) {
+    submit(app, tenant_id, key, "", Action::Resolve);
+}
+
+fn submit(app: &Arc<App>, tenant_id: &Arc<str>, key: &str, summary: &str, action: Action) {
+    let Some(own) = app.directory.snapshot().own.get(tenant_id).cloned() else { return };
+    let Some(dedup_key) = DedupKey::lenient(key) else { return };
+    let event = Event::new(action, dedup_key.clone(), summary, "callbox", Severity::Error);
+    let mut item = Posted::report(dedup_key, Report::new(&event, Clock::Arrival));
+    item.only_if_open = action == Action::Resolve;
+    let submission = Submission {
+        tenant_id: Arc::clone(tenant_id),
+        integration_id: Arc::clone(&own.id),
+        service_id: Arc::clone(&own.service_id),
+        received_at: app.clock.now(),
+        actor: Actor::Tool,
+        ledger: None,
+        items: vec![item],
+        changes: Vec::new(),
+        delivery: None,
+    };
+    let app = Arc::clone(app);
+    tokio::spawn(async move {
+        if let Err(error) = app.commit(submission).await {
+            tracing::warn!(%error, "an incident about this service itself could not be stored");
+        }
+    });
+}
