@@ -1,5 +1,6 @@
 //! Callbox: the front door of on-call.
 
+pub mod config;
 pub mod event;
 pub mod id;
 pub mod json;
