@@ -1,7 +1,9 @@
 //! Callbox: the front door of on-call.
 
 pub mod app;
+pub mod config;
 pub mod event;
+pub mod http;
 pub mod id;
 pub mod incident;
 pub mod ingest;
@@ -11,4 +13,5 @@ pub mod provider;
 pub mod secret;
 pub mod signature;
 pub mod store;
+pub mod telemetry;
 pub mod time;

@@ -1,0 +1,127 @@
+//! Reading single values from text. Errors are sentences that follow the setting's name, without the value where it may be secret.
+
+use std::fmt::Display;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use url::Url;
+
+use super::{Database, LogFormat};
+use crate::secret::{Sealer, Secret};
+
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("{text:?} is not an address and port, such as 127.0.0.1:8080 or [::]:8080"))
+}
+
+pub(super) fn public_url(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).map_err(|_| "is not a URL, such as https://alerts.example.com")?;
+    let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
+    if matches!(url.scheme(), "http" | "https") && url.has_host() && plain {
+        Ok(text.to_owned())
+    } else {
+        Err("must be http:// or https:// with a host, without user, query or fragment".to_owned())
+    }
+}
+
+/// Networks, separated by commas; a single address is a network of one.
+pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+        .map(|item| {
+            let network = item.parse().or_else(|_| item.parse::<IpAddr>().map(IpNet::from));
+            network.map_err(|_| format!("{item:?} is not a network, such as 10.0.0.0/8"))
+        })
+        .collect()
+}
+
+pub(super) fn number<T: FromStr + PartialOrd + Display>(text: &str, range: RangeInclusive<T>) -> Result<T, String> {
+    let number = text.trim().parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| format!("{text:?} is not a whole number from {} to {}", range.start(), range.end()))
+}
+
+pub(super) fn boolean(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| format!("{text:?} is not true or false"))
+}
+
+/// Bytes: a whole number, with or without a unit.
+pub(super) fn size(text: &str, range: RangeInclusive<usize>) -> Result<usize, String> {
+    let (number, unit) = split_unit(text);
+    let factor: Option<usize> = match unit {
+        "" | "B" => Some(1),
+        "KiB" => Some(1 << 10),
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        "kB" | "KB" => Some(1_000),
+        "MB" => Some(1_000_000),
+        "GB" => Some(1_000_000_000),
+        _ => None,
+    };
+    let size = factor.and_then(|factor| number.parse::<usize>().ok()?.checked_mul(factor));
+    let size = size.ok_or_else(|| format!("{text:?} is not a size, such as 512KiB or 8MiB"))?;
+    if range.contains(&size) { Ok(size) } else { Err(format!("must be from {} to {} bytes", range.start(), range.end())) }
+}
+
+/// A time: a whole number with its unit.
+pub(super) fn duration(text: &str, longest: Duration) -> Result<Duration, String> {
+    let (number, unit) = split_unit(text);
+    let milliseconds: Option<u64> = match unit {
+        "ms" => Some(1),
+        "s" => Some(1_000),
+        "m" => Some(60_000),
+        "h" => Some(3_600_000),
+        "d" => Some(86_400_000),
+        _ => None,
+    };
+    let total = milliseconds.and_then(|each| number.parse::<u64>().ok()?.checked_mul(each)).map(Duration::from_millis);
+    let total = total.ok_or_else(|| format!("{text:?} is not a time with its unit, such as 800ms or 5s"))?;
+    if total.is_zero() || total > longest {
+        return Err(format!("must be more than 0 and at most {}s", longest.as_secs()));
+    }
+    Ok(total)
+}
+
+fn split_unit(text: &str) -> (&str, &str) {
+    let text = text.trim();
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    (number, unit.trim_start())
+}
+
+/// `sqlite:FILE` or a PostgreSQL URL, which is not repeated in errors because of its password.
+pub(super) fn database(text: &str) -> Result<Database, String> {
+    if let Some(rest) = text.strip_prefix("sqlite:") {
+        let path = rest.strip_prefix("//").unwrap_or(rest);
+        return if path.is_empty() { Err("names no file after sqlite:".to_owned()) } else { Ok(Database::Sqlite(path.into())) };
+    }
+    let postgres = Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "postgres" | "postgresql"));
+    if postgres {
+        return Ok(Database::Postgres(Secret::new(text)));
+    }
+    Err("must be sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME".to_owned())
+}
+
+pub(super) fn master_key(text: &str) -> Result<Secret, String> {
+    let secret = Secret::new(text);
+    Sealer::from_text(&secret).map(|_| secret).map_err(|error| error.to_string())
+}
+
+pub(super) fn path(text: &str) -> Result<PathBuf, String> {
+    Ok(PathBuf::from(text))
+}
+
+pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "json" => Ok(LogFormat::Json),
+        "text" => Ok(LogFormat::Text),
+        _ => Err(format!("{text:?} is not json or text")),
+    }
+}
+
+pub(super) fn log_level(text: &str) -> Result<tracing::Level, String> {
+    let named = text.bytes().all(|byte| byte.is_ascii_alphabetic());
+    text.parse().ok().filter(|_| named).ok_or_else(|| format!("{text:?} is not error, warn, info, debug or trace"))
+}
