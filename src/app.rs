@@ -1,8 +1,10 @@
 //! Wiring: what every handler can reach.
 
+use std::sync::Arc;
+
 use crate::ingest::commit::Committer;
 use crate::ingest::directory::Directory;
-use crate::secret::Sealer;
+use crate::secret::{CredentialHash, Sealer};
 use crate::store::Store;
 use crate::time::Clock;
 
@@ -20,4 +22,8 @@ pub struct App {
     pub clock: Clock,
     /// What printed URLs begin with, without a slash at the end.
     pub public_url: String,
+    /// The tenant called `default`.
+    pub default_tenant: Arc<str>,
+    /// The token with every scope that the environment gives, for the default tenant.
+    pub admin_token: Option<CredentialHash>,
 }

@@ -1,7 +1,10 @@
 //! Callbox: the front door of on-call.
 
 pub mod app;
+pub mod duration;
+pub mod error;
 pub mod event;
+pub mod http;
 pub mod id;
 pub mod incident;
 pub mod ingest;

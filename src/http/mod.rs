@@ -1,0 +1,5 @@
+//! HTTP.
+
+pub mod auth;
+pub mod manage;
+pub mod request_id;
