@@ -1,7 +1,15 @@
 //! Wiring: the parts of a running service, and what starts and stops them.
 
-use std::sync::Arc;
+mod keep;
+mod start;
+mod tick;
 
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+
+use ipnet::IpNet;
+
+use crate::http::body::Bodies;
 use crate::incident::Outcome;
 use crate::ingest::commit::Committer;
 use crate::ingest::directory::Directory;
@@ -15,6 +23,9 @@ use crate::secret::{CredentialHash, Sealer};
 use crate::store::Store;
 use crate::time::{Clock, Timestamp};
 
+pub use keep::{Kept, keep};
+pub use start::{Running, create_admin_token, migrate, open_store, serve, start};
+
 /// The running service, shared by all handlers.
 pub struct App {
     /// The database, for reading.
@@ -27,8 +38,7 @@ pub struct App {
     pub sealer: Sealer,
     /// The time.
     pub clock: Clock,
-    /// What printed URLs begin with, without a slash at the end.
-    pub public_url: String,
+    public_url: OnceLock<String>,
     /// Requests a minute of each integration.
     pub limits: Limits,
     /// Failures a minute of each address.
@@ -45,9 +55,29 @@ pub struct App {
     pub default_tenant: Arc<str>,
     /// The administrator's token from the settings.
     pub admin_token: Option<CredentialHash>,
+    /// How bodies are read.
+    pub bodies: Bodies,
+    /// Bytes of a native body, where its integration does not say otherwise.
+    pub native_body: usize,
+    /// Requests a minute of a new integration.
+    pub rate_per_minute: u32,
+    /// Proxies that are believed about who sent a request.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl App {
+    /// What printed URLs begin with, without a slash at the end; never taken from a request.
+    pub fn public_url(&self) -> &str {
+        self.public_url.get().map_or("", String::as_str)
+    }
+
+    /// Settles it, once: as set, or where the service listens.
+    fn set_public_url(&self, set: Option<&str>, address: SocketAddr, tls: bool) {
+        let scheme = if tls { "https" } else { "http" };
+        let url = set.map_or_else(|| format!("{scheme}://{address}"), |url| url.trim_end_matches('/').to_owned());
+        let _ = self.public_url.set(url);
+    }
+
     /// Commits a submission, and notes what timers and metrics need of it.
     ///
     /// # Errors
@@ -60,7 +90,7 @@ impl App {
         let soonest = integration.as_ref().and_then(|integration| integration.timers.shortest());
         let kind = integration.as_ref().map_or("", |integration| integration.meta().kind);
         for event in &receipt.events {
-            self.metrics.event(kind, event.outcome);
+            self.metrics.event(kind, event.outcome.as_str());
             if matches!(event.outcome, Outcome::Opened | Outcome::Unmapped | Outcome::Acknowledged | Outcome::Quarantined) {
                 soonest.into_iter().for_each(|after| self.timers.by(received_at.plus_seconds(after)));
             }

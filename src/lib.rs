@@ -2,6 +2,8 @@
 
 pub mod app;
 pub mod config;
+pub mod duration;
+pub mod error;
 pub mod event;
 pub mod http;
 pub mod id;

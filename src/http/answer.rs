@@ -136,8 +136,12 @@ fn events_api(response: &mut HttpResponseBuilder, reason: &Reason, id: Option<&s
     let said = message(reason);
     let body = match reason {
         Reason::Invalid(invalid) => body("invalid event", "Event object is invalid", json!(invalid.problems)),
-        Reason::NotJson | Reason::Empty => body("Unrecognized object", "Event object format is unrecognized", json!(["JSON parse error"])),
-        Reason::KeyMalformed(_) | Reason::UnknownKey => body("unauthorized", "Invalid routing key or token", json!(["Invalid routing key"])),
+        Reason::NotJson | Reason::Empty => {
+            body("Unrecognized object", "Event object format is unrecognized", json!(["JSON parse error"]))
+        }
+        Reason::KeyMalformed(_) | Reason::UnknownKey => {
+            body("unauthorized", "Invalid routing key or token", json!(["Invalid routing key"]))
+        }
         Reason::Limited { .. } | Reason::Shielded => {
             body("throttle exceeded", "Requests for this service are arriving too quickly.  Please retry later.", json!([said]))
         }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
 use crate::app::App;
-use crate::store;
+use crate::{metrics, store};
 
 /// `GET /healthz`: the process answers.
 pub async fn healthz() -> HttpResponse {
@@ -38,7 +38,9 @@ pub async fn readyz(app: Data<App>, request: HttpRequest) -> HttpResponse {
 }
 
 /// `GET /metrics`: Prometheus text.
-pub async fn metrics(app: Data<App>) -> HttpResponse {
-    app.metrics.observe(app.committer.depth(), app.directory.age());
-    HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(app.metrics.render())
+pub async fn numbers(app: Data<App>) -> HttpResponse {
+    let depth = app.committer.depth();
+    app.metrics.queue(depth.requests, depth.bytes, depth.oldest);
+    app.metrics.snapshot_age(app.directory.age());
+    HttpResponse::Ok().content_type(metrics::CONTENT_TYPE).body(app.metrics.render())
 }

@@ -28,7 +28,7 @@ pub fn configure(config: &mut ServiceConfig) {
     for (paths, route) in [
         (&["/v2/enqueue", "/v2/enqueue/"][..], Route::V2),
         (&["/v2/change/enqueue", "/v2/change/enqueue/"], Route::Change),
-        (&["/generic/2010-04-15/create_event.json"], Route::V1),
+        (&["/generic/2010-04-15/create_event.json", "/generic/2010-04-15/create_event.json/"], Route::V1),
         (&["/api/events", "/api/events/"], Route::Api),
     ] {
         for path in paths {
@@ -117,6 +117,7 @@ fn inbound(app: &App, route: Route, request: &HttpRequest, body: &Body) -> Inbou
         subpath: String::new(),
         body: body.bytes.clone(),
         received_at: app.clock.now(),
+        begun: std::time::Instant::now(),
     }
 }
 
@@ -147,10 +148,11 @@ fn finish(app: &Arc<App>, inbound: &Inbound, result: Result<Done, Refusal>) -> H
             if !refusal.stored {
                 app.refusals.add(refusal, inbound, answer::status(inbound.route, refusal), &app.default_tenant);
             }
+            app.metrics.refusal(refusal.verdict.as_str());
             refusal.verdict
         }
     };
-    app.metrics.request(inbound.route.pattern(), verdict);
+    app.metrics.request(inbound.route.pattern(), verdict.as_str(), inbound.begun.elapsed());
     answer::render(inbound.route, &inbound.id, &result)
 }
 

@@ -220,7 +220,7 @@ impl Lane {
             }
             result
         });
-        self.metrics.committed(started.elapsed(), batch.len(), result.is_ok());
+        self.metrics.commit(started.elapsed(), batch.len());
         match result {
             Ok(receipts) => batch.into_iter().zip(receipts).for_each(|(entry, receipt)| entry.answer(receipt)),
             Err(error) => self.fail(batch, &error),
@@ -230,6 +230,7 @@ impl Lane {
     /// Nothing of the batch is stored, and nothing that waits would be: everybody is told at once.
     fn fail(&mut self, batch: Vec<Entry>, error: &StoreError) {
         tracing::error!(error = %error, requests = batch.len(), "a batch could not be committed");
+        self.metrics.store_error(error.class());
         for entry in batch.into_iter().chain(self.queue.drain()) {
             entry.answer(Err(Refused::Store(error.clone())));
         }

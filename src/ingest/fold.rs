@@ -43,11 +43,7 @@ pub struct Fold<'a> {
 
 impl<'a> Fold<'a> {
     /// A batch that met these open incidents, tombstones and numbers of open catch-alls.
-    pub fn new(
-        open: Vec<(Key, Incident)>,
-        tombstones: Vec<(Key, Tombstone)>,
-        catch_alls: HashMap<Arc<str>, i64>,
-    ) -> Self {
+    pub fn new(open: Vec<(Key, Incident)>, tombstones: Vec<(Key, Tombstone)>, catch_alls: HashMap<Arc<str>, i64>) -> Self {
         let mut slots: HashMap<Key, Slot> = HashMap::with_capacity(open.len());
         for (key, incident) in open {
             let slot = slots.entry(key).or_default();
@@ -76,12 +72,8 @@ impl<'a> Fold<'a> {
             return None;
         }
         let event_id = id::new(Kind::Event);
-        let arrival = Arrival {
-            received_at: at,
-            event_id: &event_id,
-            service_id: &submission.service_id,
-            actor: submission.actor.clone(),
-        };
+        let arrival =
+            Arrival { received_at: at, event_id: &event_id, service_id: &submission.service_id, actor: submission.actor.clone() };
         slot.tenant_id = Arc::clone(&submission.tenant_id);
         slot.touched = true;
         let change = affect(&mut slot.state, &item.effect, &arrival);

@@ -1,6 +1,7 @@
 //! A request as the ingest path sees it, and what it is answered; no HTTP library in sight.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -63,6 +64,8 @@ pub struct Inbound {
     pub peer: IpAddr,
     /// When its body was complete.
     pub received_at: Timestamp,
+    /// When its head had been read, for measuring.
+    pub begun: Instant,
 }
 
 /// A request that was accepted.

@@ -110,7 +110,9 @@ pub fn native(material: &Material<'_>) -> Result<Interpreted, Reason> {
             reply: normalised.reply,
             repaired,
         },
-        Err(unmapped) => Interpreted { items: vec![whole.catch(String::new(), unmapped.why)], repaired, ..Interpreted::default() },
+        Err(unmapped) => {
+            Interpreted { items: vec![whole.catch(String::new(), unmapped.why)], repaired, ..Interpreted::default() }
+        }
     })
 }
 
@@ -162,11 +164,7 @@ impl Interpreted {
 /// An event on its way to the store.
 pub fn posted(event: &Event, clock: Clock) -> Posted {
     let note = event.key_guessed.then(|| "key: guessed".to_owned());
-    Posted {
-        occurred_at: shown_time(event),
-        note,
-        ..Posted::report(event.dedup_key.clone(), Report::new(event, clock))
-    }
+    Posted { occurred_at: shown_time(event), note, ..Posted::report(event.dedup_key.clone(), Report::new(event, clock)) }
 }
 
 fn catch_all(event: &Event, why: &str) -> Posted {

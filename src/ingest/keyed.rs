@@ -155,7 +155,8 @@ pub fn wish(inbound: &Inbound, parsed: &Parsed) -> Result<Wish, Invalid> {
         Route::Api | Route::Native => v2::parse(value, duplicates, header, Mode::Api, inbound.received_at)?,
     };
     let generated = draft.dedup_key.is_none();
-    let mut event = draft.into_event(DedupKey::random).map_err(|_| Invalid { problems: vec!["'dedup_key' is missing".into()] })?;
+    let mut event =
+        draft.into_event(DedupKey::random).map_err(|_| Invalid { problems: vec!["'dedup_key' is missing".into()] })?;
     event.key_guessed = generated;
     Ok(Wish::Event(Box::new(event)))
 }

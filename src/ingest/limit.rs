@@ -32,10 +32,10 @@ impl Limits {
     pub fn check(&self, integration: &Integration) -> Result<(), Reason> {
         let Some(per_minute) = NonZeroU32::new(integration.rate_limit_per_minute) else { return Ok(()) };
         let bucket = self.bucket(&integration.id, per_minute);
-        bucket.limiter.check().map_err(|until| Reason::Limited {
-            per_minute: per_minute.get(),
-            wait: until.wait_time_from(self.clock.now()),
-        })
+        bucket
+            .limiter
+            .check()
+            .map_err(|until| Reason::Limited { per_minute: per_minute.get(), wait: until.wait_time_from(self.clock.now()) })
     }
 
     fn bucket(&self, id: &Arc<str>, per_minute: NonZeroU32) -> Arc<Bucket> {

@@ -75,9 +75,18 @@ impl Reason {
     /// What the ledger calls it.
     pub const fn verdict(&self) -> Verdict {
         match self {
-            Self::Invalid(_) | Self::NotJson | Self::Empty | Self::BadEncoding | Self::UnknownEncoding | Self::BodyTimeout
+            Self::Invalid(_)
+            | Self::NotJson
+            | Self::Empty
+            | Self::BadEncoding
+            | Self::UnknownEncoding
+            | Self::BodyTimeout
             | Self::MethodNotAllowed => Verdict::Invalid,
-            Self::KeyMalformed(_) | Self::UnknownKey | Self::UnknownHook | Self::Unauthorized(_) | Self::Forbidden
+            Self::KeyMalformed(_)
+            | Self::UnknownKey
+            | Self::UnknownHook
+            | Self::Unauthorized(_)
+            | Self::Forbidden
             | Self::Shielded => Verdict::Unauthorized,
             Self::WrongType(_) => Verdict::WrongType,
             Self::Disabled => Verdict::Disabled,

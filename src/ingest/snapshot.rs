@@ -82,6 +82,8 @@ pub struct Credential {
     pub expires_at: Option<Timestamp>,
     /// When it was last used, in microseconds; 0: never. Written back to the store lazily.
     pub last_used: AtomicI64,
+    /// What of that the store has been told.
+    pub last_used_written: AtomicI64,
 }
 
 impl Credential {
@@ -195,6 +197,8 @@ pub struct Token {
     pub expires_at: Option<Timestamp>,
     /// When it was last used, in microseconds; 0: never.
     pub last_used: Arc<AtomicI64>,
+    /// What of that the store has been told.
+    pub last_used_written: Arc<AtomicI64>,
 }
 
 /// A service, as far as requests need it.

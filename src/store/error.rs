@@ -20,6 +20,16 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The class, as metrics show it.
+    pub const fn class(&self) -> &'static str {
+        match self {
+            Self::Environment(_) => "environment",
+            Self::Data(_) => "data",
+            Self::Conflict(_) => "conflict",
+            Self::Refused(_) => "refused",
+        }
+    }
+
     /// A connection that could not be had.
     pub fn unavailable(error: &dyn std::fmt::Display) -> Self {
         Self::Environment(error.to_string())

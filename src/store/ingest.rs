@@ -595,3 +595,16 @@ pub fn count_open_like(conn: &mut Conn, integration_id: &str, prefix: &str) -> R
         .count()
         .get_result(conn)?)
 }
+
+/// The keys of the integration's open incidents that begin with `prefix` (which holds no wildcard).
+///
+/// # Errors
+/// The query failed.
+pub fn open_keys_like(conn: &mut Conn, integration_id: &str, prefix: &str) -> Result<Vec<String>> {
+    use diesel::{ExpressionMethods, TextExpressionMethods};
+    Ok(incidents::table
+        .filter(incidents::integration_id.eq(integration_id))
+        .filter(incidents::open_key.like(format!("{prefix}%")))
+        .select(incidents::dedup_key)
+        .load(conn)?)
+}

@@ -5,16 +5,31 @@
 //! ([`crate::ingest::commit`]).
 
 // The derive of `Conn` makes items that carry no documentation.
+pub mod audit;
+pub mod changes;
 #[allow(missing_docs)]
 pub mod conn;
+pub mod credentials;
 mod error;
+pub mod events;
+pub mod facts;
+pub mod incidents;
 pub mod ingest;
+pub mod integrations;
+pub mod page;
 pub mod refusals;
+pub mod requests;
 pub mod schema;
+pub mod services;
 mod settings;
 pub mod snapshot;
 pub mod stmt;
+pub mod tenants;
+#[cfg(test)]
+#[allow(missing_docs)]
+pub mod testing;
 pub mod timers;
+pub mod tokens;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +43,12 @@ pub use settings::{Backend, Settings};
 
 /// The result of a query.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// The text in lower case; on SQLite only ASCII letters change.
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
 
 /// How long a caller waits for a pooled connection.
 const CHECKOUT: Duration = Duration::from_secs(2);

@@ -21,7 +21,8 @@ pub struct Count<'a> {
     pub count: i64,
 }
 
-const CONFLICT: &str = ") ON CONFLICT (tenant_id, integration_id, verdict, minute) DO UPDATE SET count = refusals.count + excluded.count";
+const CONFLICT: &str =
+    ") ON CONFLICT (tenant_id, integration_id, verdict, minute) DO UPDATE SET count = refusals.count + excluded.count";
 
 /// Adds to the counters.
 ///

@@ -190,6 +190,7 @@ fn credential(row: CredentialRow, sealer: &Sealer) -> Option<Credential> {
         secret,
         expires_at: row.expires_at.map(Timestamp),
         last_used: AtomicI64::new(row.last_used_at.unwrap_or(0)),
+        last_used_written: AtomicI64::new(row.last_used_at.unwrap_or(0)),
         id: row.id,
     })
 }
@@ -227,8 +228,11 @@ fn load_tokens(conn: &mut Conn, snapshot: &mut Snapshot) -> Result<()> {
         let Some(hash) = CredentialHash::from_hex(&hash) else { continue };
         let scopes = serde_json::from_str(&scopes).unwrap_or_default();
         let last_used = Arc::new(AtomicI64::new(last_used_at.unwrap_or(0)));
+        let last_used_written = Arc::new(AtomicI64::new(last_used_at.unwrap_or(0)));
         let expires_at = expires_at.map(Timestamp);
-        snapshot.tokens.insert(hash, Token { id, tenant_id: tenant_id.into(), name, scopes, expires_at, last_used });
+        snapshot
+            .tokens
+            .insert(hash, Token { id, tenant_id: tenant_id.into(), name, scopes, expires_at, last_used, last_used_written });
     }
     Ok(())
 }

@@ -57,8 +57,9 @@ pub fn open_after(conn: &mut Conn, tenant_id: &str, after: &str, limit: i64) -> 
 /// The query failed.
 pub fn database_now(conn: &mut Conn) -> Result<Option<Timestamp>> {
     let Conn::Pg(conn) = conn else { return Ok(None) };
-    let micros: i64 =
-        diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"))
-            .get_result(conn)?;
+    let micros: i64 = diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>(
+        "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
+    ))
+    .get_result(conn)?;
     Ok(Some(Timestamp(micros)))
 }

@@ -1,0 +1,3 @@
+//! Stub.
+/// Stub.
+pub fn configure(_: &mut actix_web::web::ServiceConfig) {}

@@ -1,0 +1,70 @@
+//! Change events, read: what was done on purpose. Rows are written by the committer.
+
+use diesel::prelude::*;
+
+use super::page::{Listed, Page};
+use super::schema::changes;
+use super::{Conn, Result};
+use crate::time::Timestamp;
+
+/// A change event, as stored; times in microseconds.
+#[derive(Queryable, Selectable, Debug, Clone)]
+#[diesel(table_name = changes)]
+pub struct Change {
+    /// `chg_…`.
+    pub id: String,
+    /// The integration that brought it.
+    pub integration_id: String,
+    /// The service it is about.
+    pub service_id: String,
+    /// The request that brought it.
+    pub request_id: Option<String>,
+    /// One line for a human.
+    pub summary: String,
+    /// What was changed.
+    pub source: Option<String>,
+    /// JSON: custom_details, links, images.
+    pub details: String,
+    /// When it happened.
+    pub occurred_at: Option<i64>,
+    /// When it was received.
+    pub received_at: i64,
+}
+
+/// What a list is narrowed to.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of this integration.
+    pub integration_id: Option<String>,
+    /// Of this service.
+    pub service_id: Option<String>,
+    /// Received at this moment or later.
+    pub since: Option<Timestamp>,
+    /// Received before this moment.
+    pub until: Option<Timestamp>,
+}
+
+/// The change events of a tenant, newest first.
+///
+/// # Errors
+/// The query failed.
+pub fn list(conn: &mut Conn, tenant_id: &str, filter: &Filter, page: &Page) -> Result<Listed<Change>> {
+    let mut query = changes::table.filter(changes::tenant_id.eq(tenant_id)).select(Change::as_select()).into_boxed();
+    if let Some(integration_id) = &filter.integration_id {
+        query = query.filter(changes::integration_id.eq(integration_id));
+    }
+    if let Some(service_id) = &filter.service_id {
+        query = query.filter(changes::service_id.eq(service_id));
+    }
+    if let Some(since) = filter.since {
+        query = query.filter(changes::received_at.ge(since.0));
+    }
+    if let Some(until) = filter.until {
+        query = query.filter(changes::received_at.lt(until.0));
+    }
+    if let Some(before) = &page.before {
+        query = query.filter(changes::id.lt(before));
+    }
+    let rows = query.order(changes::id.desc()).limit(page.fetch()).load(conn)?;
+    Ok(page.cut(rows, |row| &row.id))
+}

@@ -1,0 +1,175 @@
+//! Events, read: what each alert asked for and what came of it. Rows are written by the committer.
+
+use diesel::prelude::*;
+use diesel::{sql_query, sql_types};
+
+use super::page::{Listed, Page};
+use super::schema::{events, incidents};
+use super::{Conn, Result};
+
+/// An event, as stored; times in microseconds.
+#[derive(Queryable, Selectable, Debug, Clone)]
+#[diesel(table_name = events)]
+pub struct Event {
+    /// `evt_…`.
+    pub id: String,
+    /// The request that brought it.
+    pub request_id: Option<String>,
+    /// The integration it belongs to.
+    pub integration_id: String,
+    /// The incident it concerned.
+    pub incident_id: Option<String>,
+    /// What it asked for.
+    pub action: String,
+    /// Which problem it is about.
+    pub dedup_key: String,
+    /// What it did.
+    pub outcome: String,
+    /// How bad.
+    pub severity: String,
+    /// One line for a human.
+    pub summary: String,
+    /// What is affected.
+    pub source: String,
+    /// Who did it, where it was a person or a timer.
+    pub actor: Option<String>,
+    /// A remark.
+    pub note: Option<String>,
+    /// When the tool says it happened.
+    pub occurred_at: Option<i64>,
+    /// When it was received.
+    pub received_at: i64,
+}
+
+/// What a list is narrowed to.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of this integration.
+    pub integration_id: Option<String>,
+    /// Of this key.
+    pub dedup_key: Option<String>,
+    /// With this action.
+    pub action: Option<String>,
+    /// With this outcome.
+    pub outcome: Option<String>,
+    /// Of this incident.
+    pub incident_id: Option<String>,
+    /// Made by this request.
+    pub made_by: Option<MadeBy>,
+}
+
+/// The events of a request lie between two ids.
+#[derive(Clone, Debug)]
+pub struct MadeBy {
+    /// The request.
+    pub request_id: String,
+    /// Its first event.
+    pub first: String,
+    /// Its last event.
+    pub last: String,
+}
+
+/// The events of a tenant, newest first.
+///
+/// # Errors
+/// The query failed.
+pub fn list(conn: &mut Conn, tenant_id: &str, filter: &Filter, page: &Page) -> Result<Listed<Event>> {
+    let mut query = events::table.filter(events::tenant_id.eq(tenant_id)).select(Event::as_select()).into_boxed();
+    if let Some(integration_id) = &filter.integration_id {
+        query = query.filter(events::integration_id.eq(integration_id));
+    }
+    if let Some(dedup_key) = &filter.dedup_key {
+        query = query.filter(events::dedup_key.eq(dedup_key));
+    }
+    if let Some(action) = &filter.action {
+        query = query.filter(events::action.eq(action));
+    }
+    if let Some(outcome) = &filter.outcome {
+        query = query.filter(events::outcome.eq(outcome));
+    }
+    if let Some(incident_id) = &filter.incident_id {
+        query = query.filter(events::incident_id.eq(incident_id));
+    }
+    if let Some(made_by) = &filter.made_by {
+        query =
+            query.filter(events::id.between(&made_by.first, &made_by.last)).filter(events::request_id.eq(&made_by.request_id));
+    }
+    if let Some(before) = &page.before {
+        query = query.filter(events::id.lt(before));
+    }
+    let rows = query.order(events::id.desc()).limit(page.fetch()).load(conn)?;
+    Ok(page.cut(rows, |row| &row.id))
+}
+
+/// The event with this id.
+///
+/// # Errors
+/// The query failed.
+pub fn find(conn: &mut Conn, tenant_id: &str, id: &str) -> Result<Option<Event>> {
+    Ok(events::table
+        .filter(events::tenant_id.eq(tenant_id))
+        .filter(events::id.eq(id))
+        .select(Event::as_select())
+        .first(conn)
+        .optional()?)
+}
+
+/// The keys of an integration's open incidents, at most `limit`.
+///
+/// # Errors
+/// The query failed.
+pub fn open_keys(conn: &mut Conn, tenant_id: &str, integration_id: &str, limit: i64) -> Result<Vec<String>> {
+    Ok(incidents::table
+        .filter(incidents::tenant_id.eq(tenant_id))
+        .filter(incidents::integration_id.eq(integration_id))
+        .filter(incidents::open_key.is_not_null())
+        .order(incidents::id.desc())
+        .select(incidents::dedup_key)
+        .limit(limit)
+        .load(conn)?)
+}
+
+#[derive(QueryableByName)]
+struct Link {
+    #[diesel(sql_type = sql_types::Text)]
+    id: String,
+}
+
+/// Follows the chain from the event `$1` at most `$2` steps back. Every table has the tenant; no index is needed but the key.
+const CHAIN: &str = "WITH RECURSIVE chain (id, depth) AS ( \
+     SELECT events.id, CAST(1 AS BIGINT) FROM events WHERE events.id = $1 AND events.tenant_id = $2 \
+     UNION ALL \
+     SELECT older.id, chain.depth + 1 FROM chain \
+     JOIN events AS newer ON newer.id = chain.id \
+     JOIN events AS older ON older.id = newer.previous_event_id \
+     WHERE chain.depth < $3 AND older.tenant_id = newer.tenant_id) \
+     SELECT id FROM chain ORDER BY depth";
+
+/// The timeline that ends with the event `newest`, newest first, along the chain. [`Listed::next`] is the `newest` of the next
+/// page; [`Page::before`] is not looked at.
+///
+/// # Errors
+/// A query failed.
+pub fn timeline(conn: &mut Conn, tenant_id: &str, newest: &str, page: &Page) -> Result<Listed<Event>> {
+    let query = || {
+        sql_query(CHAIN)
+            .bind::<sql_types::Text, _>(newest.to_owned())
+            .bind::<sql_types::Text, _>(tenant_id.to_owned())
+            .bind::<sql_types::BigInt, _>(page.fetch())
+    };
+    let links: Vec<Link> = match conn {
+        Conn::Sqlite(conn) => query().load(conn)?,
+        Conn::Pg(conn) => query().load(conn)?,
+    };
+    let mut ids: Vec<String> = links.into_iter().map(|link| link.id).collect();
+    let wanted = usize::try_from(page.limit).unwrap_or(0);
+    let next = ids.get(wanted).cloned();
+    ids.truncate(wanted);
+    let mut items: Vec<Event> = events::table
+        .filter(events::tenant_id.eq(tenant_id))
+        .filter(events::id.eq_any(&ids))
+        .select(Event::as_select())
+        .load(conn)?;
+    items.sort_by_key(|event| ids.iter().position(|id| *id == event.id));
+    Ok(Listed { items, next })
+}

@@ -1,0 +1,147 @@
+//! Incidents, read. Rows are written by the committer.
+
+use diesel::prelude::*;
+
+use super::page::{Listed, Page, containing};
+use super::schema::incidents;
+use super::{Conn, Result, lower};
+use crate::incident::Status;
+use crate::time::Timestamp;
+
+/// An incident, as stored; times in microseconds.
+#[derive(Queryable, Selectable, Debug, Clone)]
+#[diesel(table_name = incidents)]
+pub struct Incident {
+    /// `inc_…`.
+    pub id: String,
+    /// Its number, for people; rises, with gaps.
+    pub number: i64,
+    /// The service it belongs to.
+    pub service_id: String,
+    /// The integration that opened it.
+    pub integration_id: String,
+    /// Which problem it is about.
+    pub dedup_key: String,
+    /// Where it stands.
+    pub status: String,
+    /// The newest summary.
+    pub title: String,
+    /// The first summary.
+    pub first_summary: String,
+    /// The worst severity so far.
+    pub severity: String,
+    /// What is affected.
+    pub source: String,
+    /// What else is shown, JSON.
+    pub shown: String,
+    /// Triggers so far.
+    pub event_count: i64,
+    /// When the first trigger was received.
+    pub first_seen: i64,
+    /// When the newest trigger was received.
+    pub last_seen: i64,
+    /// When it was acknowledged.
+    pub acknowledged_at: Option<i64>,
+    /// By whom.
+    pub acknowledged_by: Option<String>,
+    /// When it was resolved.
+    pub resolved_at: Option<i64>,
+    /// By whom.
+    pub resolved_by: Option<String>,
+    /// The incident of the same key before.
+    pub previous_incident_id: Option<String>,
+    /// The newest event of its timeline.
+    pub last_event_id: String,
+}
+
+/// What a list is narrowed to.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// In any of these; empty: in all.
+    pub status: Vec<Status>,
+    /// Of this integration.
+    pub integration_id: Option<String>,
+    /// Of this service.
+    pub service_id: Option<String>,
+    /// Of this key.
+    pub dedup_key: Option<String>,
+    /// Of this severity.
+    pub severity: Option<String>,
+    /// Whose title, key or source contains this, in either case.
+    pub q: Option<String>,
+    /// First seen at this moment or later.
+    pub since: Option<Timestamp>,
+    /// First seen before this moment.
+    pub until: Option<Timestamp>,
+}
+
+impl Filter {
+    /// Whether only open incidents can match.
+    fn open_only(&self) -> bool {
+        !self.status.is_empty() && !self.status.contains(&Status::Resolved)
+    }
+}
+
+/// The incidents of a tenant, newest first. Where only open ones are wanted the query says so in the words of the partial index.
+///
+/// # Errors
+/// The query failed.
+pub fn list(conn: &mut Conn, tenant_id: &str, filter: &Filter, page: &Page) -> Result<Listed<Incident>> {
+    let mut query = incidents::table.filter(incidents::tenant_id.eq(tenant_id)).select(Incident::as_select()).into_boxed();
+    if filter.open_only() {
+        query = query.filter(incidents::open_key.is_not_null());
+        if let Some(dedup_key) = &filter.dedup_key {
+            query = query.filter(incidents::open_key.eq(dedup_key));
+        }
+    }
+    if !filter.status.is_empty() {
+        let words: Vec<&str> = filter.status.iter().map(|status| status.as_str()).collect();
+        query = query.filter(incidents::status.eq_any(words));
+    }
+    if let Some(integration_id) = &filter.integration_id {
+        query = query.filter(incidents::integration_id.eq(integration_id));
+    }
+    if let Some(service_id) = &filter.service_id {
+        query = query.filter(incidents::service_id.eq(service_id));
+    }
+    if let Some(dedup_key) = &filter.dedup_key {
+        query = query.filter(incidents::dedup_key.eq(dedup_key));
+    }
+    if let Some(severity) = &filter.severity {
+        query = query.filter(incidents::severity.eq(severity));
+    }
+    if let Some(needle) = &filter.q {
+        let like = lower(containing(needle));
+        query = query.filter(
+            lower(incidents::title)
+                .like(like.clone())
+                .escape('\\')
+                .or(lower(incidents::dedup_key).like(like.clone()).escape('\\'))
+                .or(lower(incidents::source).like(like).escape('\\')),
+        );
+    }
+    if let Some(since) = filter.since {
+        query = query.filter(incidents::first_seen.ge(since.0));
+    }
+    if let Some(until) = filter.until {
+        query = query.filter(incidents::first_seen.lt(until.0));
+    }
+    if let Some(before) = &page.before {
+        query = query.filter(incidents::id.lt(before));
+    }
+    let rows = query.order(incidents::id.desc()).limit(page.fetch()).load(conn)?;
+    Ok(page.cut(rows, |row| &row.id))
+}
+
+/// The incident with this id.
+///
+/// # Errors
+/// The query failed.
+pub fn find(conn: &mut Conn, tenant_id: &str, id: &str) -> Result<Option<Incident>> {
+    Ok(incidents::table
+        .filter(incidents::tenant_id.eq(tenant_id))
+        .filter(incidents::id.eq(id))
+        .select(Incident::as_select())
+        .first(conn)
+        .optional()?)
+}

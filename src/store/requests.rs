@@ -1,0 +1,96 @@
+//! The ledger, read: what was posted, and what became of it. Rows are written by the committer.
+
+use diesel::prelude::*;
+
+use super::page::{Listed, Page, containing};
+use super::schema::requests;
+use super::{Conn, Result, lower};
+
+/// A row without what may be large.
+#[derive(Queryable, Selectable, Debug, Clone)]
+#[diesel(table_name = requests)]
+pub struct Summary {
+    /// `req_…`.
+    pub id: String,
+    /// The integration, where one was found.
+    pub integration_id: Option<String>,
+    /// The route's pattern.
+    pub route: String,
+    /// What was decided.
+    pub verdict: String,
+    /// The HTTP status that was answered.
+    pub status: i32,
+    /// When, in microseconds.
+    pub received_at: i64,
+    /// Why, where there is something to say.
+    pub message: Option<String>,
+    /// The first event it made.
+    pub first_event_id: Option<String>,
+    /// The last event it made.
+    pub last_event_id: Option<String>,
+}
+
+/// What may be large.
+#[derive(Queryable, Selectable, Debug, Clone)]
+#[diesel(table_name = requests)]
+pub struct Content {
+    /// The header fields, JSON, credentials redacted.
+    pub headers: String,
+    /// The query, JSON, credentials redacted.
+    pub query: String,
+    /// The body as received.
+    pub body: Vec<u8>,
+}
+
+/// What a list is narrowed to.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of this integration.
+    pub integration_id: Option<String>,
+    /// With this verdict.
+    pub verdict: Option<String>,
+    /// Whose id, route or message contains this, in either case.
+    pub q: Option<String>,
+}
+
+/// The rows of a tenant, newest first.
+///
+/// # Errors
+/// The query failed.
+pub fn list(conn: &mut Conn, tenant_id: &str, filter: &Filter, page: &Page) -> Result<Listed<Summary>> {
+    let mut query = requests::table.filter(requests::tenant_id.eq(tenant_id)).select(Summary::as_select()).into_boxed();
+    if let Some(integration_id) = &filter.integration_id {
+        query = query.filter(requests::integration_id.eq(integration_id));
+    }
+    if let Some(verdict) = &filter.verdict {
+        query = query.filter(requests::verdict.eq(verdict));
+    }
+    if let Some(needle) = &filter.q {
+        let pattern = lower(containing(needle));
+        query = query.filter(
+            requests::id
+                .like(pattern.clone())
+                .escape('\\')
+                .or(lower(requests::route).like(pattern.clone()).escape('\\'))
+                .or(lower(requests::message.assume_not_null()).like(pattern).escape('\\')),
+        );
+    }
+    if let Some(before) = &page.before {
+        query = query.filter(requests::id.lt(before));
+    }
+    let rows = query.order(requests::id.desc()).limit(page.fetch()).load(conn)?;
+    Ok(page.cut(rows, |row| &row.id))
+}
+
+/// One row, whole.
+///
+/// # Errors
+/// The query failed.
+pub fn find(conn: &mut Conn, tenant_id: &str, id: &str) -> Result<Option<(Summary, Content)>> {
+    Ok(requests::table
+        .filter(requests::tenant_id.eq(tenant_id))
+        .filter(requests::id.eq(id))
+        .select((Summary::as_select(), Content::as_select()))
+        .first(conn)
+        .optional()?)
+}
