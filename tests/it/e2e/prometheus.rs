@@ -24,8 +24,15 @@ async fn a_rule_opens_and_closes(database: Database) {
     write_rule(folder.path(), "vector(1)");
     let address = format!("127.0.0.1:{}", free_port());
     let mut command = Command::new(&program);
+    // It learns of its Alertmanagers only seconds after its first evaluation, drops what it had to say until then, and by default
+    // says it again only after a minute.
     command
-        .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.enable-lifecycle"])
+        .args([
+            "--config.file=prometheus.yml",
+            "--storage.tsdb.path=data",
+            "--web.enable-lifecycle",
+            "--rules.alert.resend-delay=1s",
+        ])
         .arg(format!("--web.listen-address={address}"));
     let _tool = Tool::start(command, &folder);
 
