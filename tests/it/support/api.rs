@@ -8,6 +8,8 @@ use reqwest::header::HeaderMap;
 use reqwest::{Certificate, Client, Method};
 use serde_json::{Value, json};
 
+use super::secrets;
+
 /// A client of one service with one token.
 #[derive(Clone)]
 pub struct Api {
@@ -116,13 +118,10 @@ impl Api {
         let text = |name: &str| answer.body[name].as_str().unwrap_or_else(|| panic!("no {name}: {}", answer.body)).to_owned();
         let url = url::Url::parse(&text("url")).unwrap();
         let hook = url.query_pairs().find(|(name, _)| name == "integrationId").map(|(_, hook)| hook.into_owned());
-        Integration {
-            id: text("id"),
-            key: text("key"),
-            hook: hook.expect("the URL names the hook"),
-            path: url[url::Position::BeforePath..].to_owned(),
-            body: answer.body,
-        }
+        let (key, hook) = (text("key"), hook.expect("the URL names the hook"));
+        secrets::remember(&key);
+        secrets::remember(&hook);
+        Integration { id: text("id"), key, hook, path: url[url::Position::BeforePath..].to_owned(), body: answer.body }
     }
 
     /// All items of a list, page by page. `path` may hold filters, without `limit` and `cursor`.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::poll::{PATIENCE, eventually};
-use super::{Api, Database};
+use super::{Api, Database, secrets};
 
 /// The token with every scope that each started service gets.
 pub const ADMIN_TOKEN: &str = "an-admin-token-that-only-the-tests-use";
@@ -155,9 +155,10 @@ impl Callbox {
         Self::launch(url, options, folder).await
     }
 
+    /// The whole log, once the service has ended.
     fn finish(&mut self) -> String {
         if let Some(reader) = self.reader.take() {
-            reader.join().unwrap();
+            let _ = reader.join();
         }
         self.log()
     }
@@ -167,15 +168,20 @@ impl Drop for Callbox {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let log = self.finish();
         if std::thread::panicking() {
             // What the service said is the first thing one wants to know of a failed test.
-            eprintln!("---- log of {} ----\n{}", self.address, tail(&self.log()));
+            eprintln!("---- log of {} ----\n{}", self.address, tail(&log));
+        } else {
+            secrets::assert_none_in(&log);
         }
     }
 }
 
 /// `callbox serve` on `url`, on a free port, with none of our environment but PATH.
 fn command(url: &str, options: &Options, folder: &Path) -> Command {
+    secrets::remember(ADMIN_TOKEN);
+    secrets::remember(MASTER_KEY);
     let mut command = Command::new(program());
     command.args(["serve", "--listen", "127.0.0.1:0", "--database", url]).args(&options.arguments);
     if let Some(tls) = &options.tls {

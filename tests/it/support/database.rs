@@ -9,7 +9,7 @@ use diesel::sql_types::Text;
 use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl as _, SqliteConnection, sql_query};
 use tempfile::TempDir;
 
-use super::skip;
+use super::{secrets, skip};
 
 /// Makes `mod NAME { sqlite, postgres }` of each `async fn NAME(database: Database)`: the same test on both databases.
 macro_rules! on_both {
@@ -73,6 +73,9 @@ impl Database {
         let name = format!("callbox_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let mut connection = PgConnection::establish(cluster).expect("the test cluster is reachable");
         connection.batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
+        if let Some(password) = url::Url::parse(cluster).unwrap().password() {
+            secrets::remember(password);
+        }
         let (server, _) = cluster.rsplit_once('/').expect("a DSN names its database");
         Self { url: format!("{server}/{name}"), kind: Kind::Postgres { cluster: cluster.to_owned(), name } }
     }

@@ -13,6 +13,7 @@ pub mod api;
 pub mod callbox;
 pub mod poll;
 pub mod raw;
+pub mod secrets;
 pub mod tool;
 
 pub use api::{Api, Integration};
