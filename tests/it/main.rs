@@ -1,1 +1,13 @@
-//! Integration tests.
+//! The integration tests: one binary, so that it is linked once. A module an area; `support` is what they stand on.
+//!
+//! Everything here meets the service as its users do: the real program, over a real socket, on a database of its own.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
+
+#[macro_use]
+mod support;
+
+mod conformance;
+mod crash;
+mod e2e;
+mod nodes;
