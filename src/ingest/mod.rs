@@ -5,6 +5,7 @@
 
 pub mod commit;
 pub mod directory;
+pub mod explain;
 pub mod fold;
 pub mod inbound;
 pub mod interpret;
