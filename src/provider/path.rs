@@ -6,20 +6,17 @@
 
 use std::borrow::Cow;
 
-use jsonpath_rust::parser::model::{
-    Comparable, Comparison, Filter, FilterAtom, FnArg, JpQuery, Segment, Selector, SingularQuery, SingularQuerySegment, Test,
-    TestFunction,
-};
+use jsonpath_rust::parser::model::JpQuery;
 use jsonpath_rust::parser::parse_json_path;
 use jsonpath_rust::query::js_path_process;
 use serde_json::Value;
+
+mod limits;
 
 /// Characters of a path.
 pub const LENGTH_MAX: usize = 256;
 /// Segments of a path.
 pub const SEGMENTS_MAX: usize = 16;
-/// Selectors between one pair of brackets; at most one segment may have more than one.
-const UNION_MAX: usize = 16;
 /// What one evaluation may cost: values in the document times the length of its longest path, because the engine carries a path
 /// with each value.
 const COST_MAX: usize = 64 * 1024 * 1024;
@@ -63,7 +60,7 @@ impl Path {
             _ => Cow::Owned(format!("$.{text}")),
         };
         let form = match steps(&rooted) {
-            Some(steps) if steps.len() > SEGMENTS_MAX => return Err(too_many_segments()),
+            Some(steps) if steps.len() > SEGMENTS_MAX => return Err(limits::too_many_segments()),
             Some(steps) => Form::Steps(steps),
             None => Form::Query(Box::new(query(&rooted)?)),
         };
@@ -193,128 +190,8 @@ fn measure(value: &Value, values: &mut usize) -> usize {
 
 fn query(rooted: &str) -> Result<JpQuery, Cow<'static, str>> {
     let query = parse_json_path(rooted).map_err(|_| Cow::Borrowed("is not a JSONPath"))?;
-    let mut limits = Limits { text: rooted, descendants: 0, segments: 0, unions: 0 };
-    limits.segments(&query.segments)?;
+    limits::check(rooted, &query)?;
     Ok(query)
-}
-
-fn too_many_segments() -> Cow<'static, str> {
-    format!("has more than {SEGMENTS_MAX} segments").into()
-}
-
-/// Looks through a parsed path for what could cost more than the document is large.
-struct Limits<'a> {
-    text: &'a str,
-    descendants: usize,
-    segments: usize,
-    unions: usize,
-}
-
-type Checked = Result<(), Cow<'static, str>>;
-
-impl Limits<'_> {
-    fn segments(&mut self, segments: &[Segment]) -> Checked {
-        segments.iter().try_for_each(|segment| self.segment(segment))
-    }
-
-    fn segment(&mut self, segment: &Segment) -> Checked {
-        self.count()?;
-        match segment {
-            Segment::Descendant(inner) => {
-                self.descendants += 1;
-                if self.descendants > 1 {
-                    return Err("has more than one `..`".into());
-                }
-                self.segment(inner)
-            }
-            Segment::Selector(selector) => self.selector(selector),
-            Segment::Selectors(selectors) => {
-                self.unions += 1;
-                if self.unions > 1 || selectors.len() > UNION_MAX {
-                    return Err(format!("lists several selectors more than once, or more than {UNION_MAX}").into());
-                }
-                selectors.iter().try_for_each(|selector| self.selector(selector))
-            }
-        }
-    }
-
-    fn count(&mut self) -> Checked {
-        self.segments += 1;
-        if self.segments > SEGMENTS_MAX { Err(too_many_segments()) } else { Ok(()) }
-    }
-
-    fn selector(&mut self, selector: &Selector) -> Checked {
-        match selector {
-            Selector::Name(name) => self.name(name),
-            Selector::Filter(filter) => self.filter(filter),
-            Selector::Wildcard | Selector::Index(_) | Selector::Slice(..) => Ok(()),
-        }
-    }
-
-    /// The parser takes `$.x.y z` for a member named `y z`; a name with white space must stand between quotes.
-    fn name(&self, name: &str) -> Checked {
-        let quoted = name.trim_matches(['\'', '"']);
-        let spaced = quoted.contains(char::is_whitespace);
-        if spaced && ["'", "\""].iter().all(|quote| !self.text.contains(&format!("{quote}{quoted}{quote}"))) {
-            return Err("has white space in a name: write `['like this']`".into());
-        }
-        Ok(())
-    }
-
-    fn filter(&mut self, filter: &Filter) -> Checked {
-        match filter {
-            Filter::Or(filters) | Filter::And(filters) => filters.iter().try_for_each(|filter| self.filter(filter)),
-            Filter::Atom(FilterAtom::Filter { expr, .. }) => self.filter(expr),
-            Filter::Atom(FilterAtom::Test { expr, .. }) => self.test(expr),
-            Filter::Atom(FilterAtom::Comparison(comparison)) => self.comparison(comparison),
-        }
-    }
-
-    fn comparison(&mut self, comparison: &Comparison) -> Checked {
-        let (left, right) = comparison.vals();
-        [left, right].into_iter().try_for_each(|side| match side {
-            Comparable::Literal(_) => Ok(()),
-            Comparable::Function(function) => self.function(function),
-            Comparable::SingularQuery(SingularQuery::Root(_)) => Err(root_in_filter()),
-            Comparable::SingularQuery(SingularQuery::Current(segments)) => segments.iter().try_for_each(|segment| {
-                self.count()?;
-                match segment {
-                    SingularQuerySegment::Name(name) => self.name(name),
-                    SingularQuerySegment::Index(_) => Ok(()),
-                }
-            }),
-        })
-    }
-
-    fn test(&mut self, test: &Test) -> Checked {
-        match test {
-            Test::RelQuery(segments) => self.segments(segments),
-            Test::AbsQuery(_) => Err(root_in_filter()),
-            Test::Function(function) => self.function(function),
-        }
-    }
-
-    fn function(&mut self, function: &TestFunction) -> Checked {
-        match function {
-            TestFunction::Length(argument) => self.argument(argument),
-            TestFunction::Value(argument) | TestFunction::Count(argument) => self.argument(argument),
-            TestFunction::Search(..) | TestFunction::Match(..) | TestFunction::Custom(..) => {
-                Err("calls a function other than length, count and value".into())
-            }
-        }
-    }
-
-    fn argument(&mut self, argument: &FnArg) -> Checked {
-        match argument {
-            FnArg::Literal(_) => Ok(()),
-            FnArg::Test(test) => self.test(test),
-            FnArg::Filter(filter) => self.filter(filter),
-        }
-    }
-}
-
-fn root_in_filter() -> Cow<'static, str> {
-    "looks from `$` inside a filter: only `@` may be used there".into()
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub fn event(tool: &str, json: Option<&Value>, body: &[u8], why: &str) -> Event 
     let mut event = Event::new(Action::Trigger, key, &summary, name, Severity::Error);
     let (payload, truncated) = match json {
         Some(value) => bounded(value, secrets),
-        None => text(body),
+        None => (text(body), body.len() > SHOWN_MAX),
     };
     event.custom_details = Some(json!({ "why": why, "payload": payload, "truncated": truncated }));
     event.class = Some("unmapped".to_owned());
@@ -101,15 +101,14 @@ fn bounded(value: &Value, secrets: &[&str]) -> (Value, bool) {
     };
     match written.ok().and_then(|()| serde_json::from_slice(&out.0).ok()) {
         Some(small) => (small, false),
-        None => text(&out.0),
+        None => (text(&out.0), true),
     }
 }
 
-/// At most [`SHOWN_MAX`] bytes as text, and whether that was less than all.
-fn text(bytes: &[u8]) -> (Value, bool) {
+/// At most [`SHOWN_MAX`] bytes as text.
+fn text(bytes: &[u8]) -> Value {
     let shown = bytes.get(..SHOWN_MAX).unwrap_or(bytes);
-    let text = String::from_utf8_lossy(shown).replace('\0', "");
-    (Value::String(text), bytes.len() >= SHOWN_MAX)
+    Value::String(String::from_utf8_lossy(shown).replace('\0', ""))
 }
 
 /// An object without its credential fields.

@@ -118,6 +118,9 @@ fn numbered<'a>(elements: &'a [Value], at: &str) -> Vec<(&'a Value, String)> {
 /// A text, and where it came from.
 type Said<'a> = (Cow<'a, str>, Cow<'static, str>);
 
+/// An action, where it came from, and the word that asked for it.
+type Asked<'a> = (Action, Cow<'static, str>, Option<Cow<'a, str>>);
+
 /// One alert while it is read.
 struct Reader<'a, 'w> {
     value: &'a Value,
@@ -190,8 +193,8 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    /// The action, where it came from, and the word that said so.
-    fn action(&mut self) -> Result<(Action, Cow<'static, str>, Option<Cow<'a, str>>), &'static str> {
+    /// What the alert asks for; the error is why it asks for nothing.
+    fn action(&mut self) -> Result<Asked<'a>, &'static str> {
         let Some(mapping) = self.mapping.filter(|mapping| !mapping.action.is_empty()) else {
             return guess::action(self.value);
         };

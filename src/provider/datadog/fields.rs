@@ -124,6 +124,8 @@ pub(super) fn mapped(fields: &Fields<'_>, body: &Value, tool: &str, at: String, 
     };
     let (dedup_key, key_from, key_guessed) =
         dedup_key(fields, &title, scope.as_deref()).ok_or("there is neither a key ($ALERT_CYCLE_KEY) nor a title")?;
+    // Datadog's test button sends the monitor's own key: a test must neither join the real incident nor resolve it.
+    let dedup_key = if title.test { DedupKey::lenient(&format!("test:{dedup_key}")).unwrap_or(dedup_key) } else { dedup_key };
     let (action, action_from) = action(fields, &title);
     let (severity, severity_from) = severity(fields, &title);
     let mut event = Event::new(action, dedup_key, &summary, &source, severity);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::Said;
+use super::{Asked, Said};
 use crate::event::{Action, DedupKey, Link, Severity};
 use crate::provider::{labels, read, tokens};
 use crate::time::Parsed;
@@ -139,9 +139,8 @@ pub(super) fn dedup_key(value: &Value) -> Option<(DedupKey, Cow<'static, str>)> 
     })
 }
 
-/// The action, where it came from and the word: of the first field whose word is known. A word that none knows pages.
-#[expect(clippy::type_complexity, reason = "the caller takes it apart at once")]
-pub(super) fn action(value: &Value) -> Result<(Action, Cow<'static, str>, Option<Cow<'_, str>>), &'static str> {
+/// What the alert asks for, by the first field whose word is known. A word that none knows pages.
+pub(super) fn action(value: &Value) -> Result<Asked<'_>, &'static str> {
     let mut unknown = None;
     for (word, path) in texts(value, ACTION) {
         match tokens::meaning(&word) {
