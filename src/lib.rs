@@ -1,5 +1,8 @@
 //! Callbox: the front door of on-call.
 
+pub mod app;
+pub mod cli;
+pub mod duration;
 pub mod event;
 pub mod id;
 pub mod provider;
