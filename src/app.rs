@@ -1,5 +1,7 @@
 //! Wiring: the parts of a running service, and what starts and stops them.
 
+mod commands;
+mod doctor;
 mod keep;
 mod start;
 mod tick;
@@ -23,8 +25,9 @@ use crate::secret::{CredentialHash, Sealer};
 use crate::store::Store;
 use crate::time::{Clock, Timestamp};
 
+pub use commands::{create_admin_token, doctor, migrate, serve};
 pub use keep::{Kept, keep};
-pub use start::{Running, create_admin_token, migrate, open_store, serve, start};
+pub use start::{Running, open_store, start};
 
 /// The running service, shared by all handlers.
 pub struct App {

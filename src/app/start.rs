@@ -202,24 +202,3 @@ pub async fn serve(config: Config, ready: impl AsyncFnOnce(&Running) -> anyhow::
     tracing::info!("stopped");
     Ok(())
 }
-
-/// Brings a database's schema up to date.
-///
-/// # Errors
-/// It cannot be reached, or a migration failed.
-pub fn migrate(config: &Config) -> anyhow::Result<()> {
-    Store::open(open_store(config)?)?;
-    Ok(())
-}
-
-/// Makes an administrator's token directly in the database, for a service that nobody has one for yet.
-///
-/// # Errors
-/// The database cannot be reached or written.
-pub fn create_admin_token(config: &Config, name: &str) -> anyhow::Result<Secret> {
-    let store = Store::open(open_store(config)?)?;
-    let mut conn = store.writer()?;
-    let now = Clock::System.now();
-    let tenant_id = store::tenants::ensure_default(&mut conn, now)?;
-    Ok(store::tokens::create_admin(&mut conn, &tenant_id, name, now)?)
-}

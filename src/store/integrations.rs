@@ -133,6 +133,19 @@ pub fn insert_built_in(conn: &mut Conn, tenant_id: &str, service_id: &str, kind:
     insert(conn, &integration)
 }
 
+/// The living integration of this name.
+///
+/// # Errors
+/// The query failed.
+pub fn find_by_name(conn: &mut Conn, tenant_id: &str, name: &str) -> Result<Option<Integration>> {
+    Ok(integrations::table
+        .filter(integrations::tenant_id.eq(tenant_id))
+        .filter(integrations::live_name.eq(name))
+        .select(Integration::as_select())
+        .first(conn)
+        .optional()?)
+}
+
 /// The living integration with this id.
 ///
 /// # Errors
