@@ -196,9 +196,7 @@ pub fn taken(conn: &mut Conn, tenant_id: &str, kind: CredentialKind, value: &Sec
 /// # Errors
 /// The update failed.
 pub fn touch(conn: &mut Conn, id: &str, at: Timestamp) -> Result<()> {
-    diesel::update(credentials::table.filter(credentials::id.eq(id)))
-        .set(credentials::last_used_at.eq(at.0))
-        .execute(conn)?;
+    diesel::update(credentials::table.filter(credentials::id.eq(id))).set(credentials::last_used_at.eq(at.0)).execute(conn)?;
     Ok(())
 }
 

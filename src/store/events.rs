@@ -91,9 +91,8 @@ pub fn list(conn: &mut Conn, tenant_id: &str, filter: &Filter, page: &Page) -> R
         query = query.filter(events::incident_id.eq(incident_id));
     }
     if let Some(made_by) = &filter.made_by {
-        query = query
-            .filter(events::id.between(&made_by.first, &made_by.last))
-            .filter(events::request_id.eq(&made_by.request_id));
+        query =
+            query.filter(events::id.between(&made_by.first, &made_by.last)).filter(events::request_id.eq(&made_by.request_id));
     }
     if let Some(before) = &page.before {
         query = query.filter(events::id.lt(before));

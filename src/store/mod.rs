@@ -5,10 +5,10 @@
 //! ([`crate::ingest::commit`]).
 
 // The derive of `Conn` makes items that carry no documentation.
-#[allow(missing_docs)]
-pub mod conn;
 pub mod audit;
 pub mod changes;
+#[allow(missing_docs)]
+pub mod conn;
 pub mod credentials;
 mod error;
 pub mod events;
