@@ -38,6 +38,11 @@ impl Span {
     }
 }
 
+/// The text of a number of seconds as it is stored: zero and below are `off`.
+pub fn print(seconds: i64) -> String {
+    Span(u32::try_from(seconds).unwrap_or(0)).to_string()
+}
+
 /// Why a text is not a length of time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SpanError {

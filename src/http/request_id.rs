@@ -4,7 +4,7 @@
 
 use std::future::{Ready, ready};
 
-use actix_web::body::MessageBody;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, dev};
@@ -31,10 +31,7 @@ impl FromRequest for RequestId {
 
 /// The middleware, for `App::wrap_fn`: gives the request its [`RequestId`], and every answer its header. An [`ApiError`] gets the
 /// id into its body.
-pub fn layer<S, B>(
-    request: ServiceRequest,
-    next: &S,
-) -> impl Future<Output = Result<ServiceResponse<impl MessageBody + use<S, B>>, Error>> + use<S, B>
+pub fn layer<S, B>(request: ServiceRequest, next: &S) -> impl Future<Output = Result<ServiceResponse<BoxBody>, Error>> + use<S, B>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody + 'static,
@@ -54,7 +51,7 @@ where
 }
 
 /// Renders an [`ApiError`] anew, now that the id is known.
-fn with_id<B: MessageBody + 'static>(answer: ServiceResponse<B>, id: &RequestId) -> ServiceResponse<actix_web::body::BoxBody> {
+fn with_id<B: MessageBody + 'static>(answer: ServiceResponse<B>, id: &RequestId) -> ServiceResponse<BoxBody> {
     let Some(error) = answer.response().error().and_then(|error| error.as_error::<ApiError>()) else {
         return answer.map_into_boxed_body();
     };
