@@ -38,9 +38,12 @@ pub fn serve(args: ServeArgs) -> anyhow::Result<()> {
     telemetry::init(&config.log)?;
     config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let database = config.store.database.clone();
-    runtime()?.block_on(start::serve(config, async move |running: &Running| {
-        if args.dev { welcome(running, &database).await } else { Ok(()) }
-    }))
+    runtime()?.block_on(start::serve(
+        config,
+        async move |running: &Running| {
+            if args.dev { welcome(running, &database).await } else { Ok(()) }
+        },
+    ))
 }
 
 fn load(file: Option<&Path>, flags: &Flags) -> anyhow::Result<Config> {

@@ -68,7 +68,8 @@ fn tls(config: &Config) -> Finding {
         _ => Finding::new(
             "tls",
             State::Worth,
-            "off: PagerDuty's Python and JavaScript clients refuse plain HTTP (set server.tls_cert and tls_key, or use a proxy)".to_owned(),
+            "off: PagerDuty's Python and JavaScript clients refuse plain HTTP (set server.tls_cert and tls_key, or use a proxy)"
+                .to_owned(),
         ),
     }
 }

@@ -41,6 +41,8 @@ pub struct Explanation {
     pub message: String,
     /// What the integration demands, and whether the request brings it; without an integration nothing is demanded.
     pub credential: Option<CredentialTrace>,
+    /// How the signature was checked, where one is demanded.
+    pub signature: Option<SignatureTrace>,
     /// Whether raw control characters had to be repaired before the body was JSON.
     pub repaired: bool,
     /// One entry an alert.
@@ -62,8 +64,6 @@ pub struct CredentialTrace {
     pub holds: bool,
     /// Why not.
     pub problem: Option<String>,
-    /// How the signature was checked.
-    pub signature: Option<SignatureTrace>,
 }
 
 /// An alert that needs nothing.
@@ -109,11 +109,12 @@ pub struct Match {
 pub async fn explain(app: &App, question: Question) -> Result<Explanation, StoreError> {
     let Question { provider, integration, options, inbound } = question;
     let credential = integration.as_ref().map(|integration| credential(integration, &inbound));
+    let signature = integration.as_ref().and_then(|integration| signature(integration, &inbound));
     let none = Compiled::none();
     let options = options.as_ref().or(integration.as_ref().map(|integration| &integration.options)).unwrap_or(&none);
     let mut read = match interpret::native(&Material { provider, options, inbound: &inbound }) {
         Ok(read) => read,
-        Err(reason) => return Ok(refused(provider, credential, &reason)),
+        Err(reason) => return Ok(refused(provider, credential, signature, &reason)),
     };
     let (mut verdict, mut message) = native::summary(&read);
     if let Some(problem) = credential.as_ref().and_then(|credential| credential.problem.clone()) {
@@ -129,6 +130,7 @@ pub async fn explain(app: &App, question: Question) -> Result<Explanation, Store
         verdict,
         message,
         credential,
+        signature,
         repaired: read.repaired,
         events,
         ignored,
@@ -137,12 +139,18 @@ pub async fn explain(app: &App, question: Question) -> Result<Explanation, Store
     })
 }
 
-fn refused(provider: &dyn Provider, credential: Option<CredentialTrace>, reason: &Reason) -> Explanation {
+fn refused(
+    provider: &dyn Provider,
+    credential: Option<CredentialTrace>,
+    signature: Option<SignatureTrace>,
+    reason: &Reason,
+) -> Explanation {
     Explanation {
         r#type: provider.meta().kind,
         verdict: reason.verdict(),
         message: reason.to_string(),
         credential,
+        signature,
         repaired: false,
         events: Vec::new(),
         ignored: Vec::new(),
@@ -153,11 +161,14 @@ fn refused(provider: &dyn Provider, credential: Option<CredentialTrace>, reason:
 
 fn credential(integration: &Integration, inbound: &Inbound) -> CredentialTrace {
     let problem = native::authorise(integration, inbound).err().map(|reason| reason.to_string());
-    let signature = (integration.policy == Policy::Signature).then(|| {
+    CredentialTrace { policy: integration.policy, holds: problem.is_none(), problem }
+}
+
+fn signature(integration: &Integration, inbound: &Inbound) -> Option<SignatureTrace> {
+    (integration.policy == Policy::Signature).then(|| {
         let secrets: Vec<_> = integration.secrets(inbound.received_at).into_iter().map(|(_, secret)| secret).collect();
         signature::explain(&integration.scheme, &inbound.headers, &inbound.body, &secrets, inbound.received_at)
-    });
-    CredentialTrace { policy: integration.policy, holds: problem.is_none(), problem, signature }
+    })
 }
 
 /// What an event would do, the incident that it meets, and why.

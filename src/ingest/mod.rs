@@ -3,6 +3,7 @@
 //! [`native`] and [`keyed`] are its two orders, readable top to bottom; they meet in [`interpret::posted`] and
 //! [`crate::app::App::commit`]. Nothing here knows the HTTP library.
 
+pub mod acts;
 pub mod commit;
 pub mod directory;
 pub mod explain;
@@ -19,6 +20,7 @@ pub mod queue;
 pub mod redact;
 pub mod refusal;
 pub mod refusals;
+pub mod replay;
 pub mod snapshot;
 pub mod submission;
 pub mod timers;

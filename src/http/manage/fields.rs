@@ -108,7 +108,14 @@ impl Fields {
     pub fn duration(&mut self, name: &'static str, max: i64) -> Option<Option<i64>> {
         let must =
             format!("must be a duration like \"90s\", \"5m\", \"24h\" or \"7d\", at most {}, or \"off\"", duration::print(max));
-        self.with(name, must, |value| value.as_str()?.parse::<duration::Span>().ok().map(duration::Span::seconds).filter(|seconds| (0..=max).contains(seconds)))
+        self.with(name, must, |value| {
+            value
+                .as_str()?
+                .parse::<duration::Span>()
+                .ok()
+                .map(duration::Span::seconds)
+                .filter(|seconds| (0..=max).contains(seconds))
+        })
     }
 
     /// A time in the future.
@@ -117,6 +124,11 @@ impl Fields {
             let parsed = Timestamp::parse(value.as_str()?).filter(|parsed| parsed.has_offset)?;
             (parsed.at > now).then_some(parsed.at)
         })
+    }
+
+    /// Any JSON value but null.
+    pub fn raw(&mut self, name: &'static str) -> Option<Value> {
+        self.take(name).filter(|value| !value.is_null())
     }
 
     /// A JSON object.

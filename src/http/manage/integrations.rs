@@ -13,6 +13,7 @@ use crate::duration;
 use crate::error::ApiError;
 use crate::http::auth::{Caller, Scope};
 use crate::id::{self, Kind};
+use crate::ingest::acts;
 use crate::ingest::snapshot::CredentialKind;
 use crate::provider;
 use crate::secret::{Sealer, Secret};
@@ -300,8 +301,10 @@ fn bury(conn: &mut Conn, caller: &Caller, id: &str, resolve: bool, now: Timestam
 ///
 /// # Errors
 /// [`ApiError::Unavailable`] while it cannot be done.
-pub async fn resolve_open(_app: &App, integration_id: &str, _actor: &str) -> Result<u64, ApiError> {
-    Err(ApiError::Unavailable(format!("the open incidents of {integration_id} cannot be resolved by this build")))
+pub async fn resolve_open(app: &App, integration_id: &str, actor: &str) -> Result<u64, ApiError> {
+    let integration = app.directory.snapshot().integrations.get(integration_id).cloned();
+    let integration = integration.ok_or_else(|| ApiError::Unavailable("the integration is not in memory yet".to_owned()))?;
+    acts::resolve_all(app, &integration, actor).await.map_err(|refused| ApiError::Unavailable(refused.to_string()))
 }
 
 fn free_name(conn: &mut Conn, caller: &Caller, name: &str) -> Result<(), ApiError> {

@@ -3,6 +3,7 @@
 //! Handlers check the scope, read the request, run a query or a write, and render. What a thing may be is decided here; how it is
 //! stored is not known here; which status an error has is known only to [`crate::error`].
 
+mod acts;
 mod audit;
 mod changes;
 mod draft;
@@ -62,6 +63,8 @@ pub static ROUTES: &[Route] = &[
     route!(PATCH "/integrations/{id}", Some(Scope::IntegrationsWrite), integrations::update),
     route!(DELETE "/integrations/{id}", Some(Scope::IntegrationsWrite), integrations::delete),
     route!(POST "/integrations/{id}/rotate", Some(Scope::IntegrationsWrite), integrations::rotate),
+    route!(POST "/integrations/{id}/test", Some(Scope::IntegrationsWrite), acts::test),
+    route!(POST "/explain/{type}", Some(Scope::IntegrationsRead), acts::explain),
     route!(POST "/services", Some(Scope::IntegrationsWrite), services::create),
     route!(GET "/services", Some(Scope::IntegrationsRead), services::list),
     route!(GET "/services/{id}", Some(Scope::IntegrationsRead), services::show),
@@ -70,10 +73,13 @@ pub static ROUTES: &[Route] = &[
     route!(GET "/incidents", Some(Scope::IncidentsRead), incidents::list),
     route!(GET "/incidents/{id}", Some(Scope::IncidentsRead), incidents::show),
     route!(GET "/incidents/{id}/events", Some(Scope::IncidentsRead), incidents::timeline),
+    route!(POST "/incidents/{id}/acknowledge", Some(Scope::IncidentsWrite), acts::acknowledge),
+    route!(POST "/incidents/{id}/resolve", Some(Scope::IncidentsWrite), acts::resolve),
     route!(GET "/events", Some(Scope::IncidentsRead), events::list),
     route!(GET "/events/{id}", Some(Scope::IncidentsRead), events::show),
     route!(GET "/requests", Some(Scope::IncidentsRead), requests::list),
     route!(GET "/requests/{id}", Some(Scope::IncidentsRead), requests::show),
+    route!(POST "/requests/{id}/replay", Some(Scope::IncidentsWrite), acts::replay),
     route!(GET "/changes", Some(Scope::IncidentsRead), changes::list),
     route!(POST "/tokens", Some(Scope::Admin), tokens::create),
     route!(GET "/tokens", Some(Scope::Admin), tokens::list),

@@ -53,20 +53,8 @@ pub async fn list(app: web::Data<App>, caller: Caller, request: HttpRequest) -> 
 pub async fn show(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Result<HttpResponse, ApiError> {
     caller.need(Scope::IncidentsRead)?;
     let id = id_of(Kind::Request, &path)?;
-    let (row, content, made) = app
-        .store
-        .read(move |conn| {
-            let Some((row, content)) = requests::find(conn, &caller.tenant_id, &id)? else { return Err(ApiError::NotFound) };
-            let made = match events::of_request(&row) {
-                Some(made_by) => {
-                    let filter = store::events::Filter { made_by: Some(made_by), ..Default::default() };
-                    store::events::list(conn, &caller.tenant_id, &filter, &Page { limit: EVENTS_SHOWN, before: None })?
-                }
-                None => Listed { items: Vec::new(), next: None },
-            };
-            Ok((row, content, made))
-        })
-        .await?;
+    let tenant_id = caller.tenant_id;
+    let (row, content, made) = app.store.read(move |conn| load(conn, &tenant_id, &id, EVENTS_SHOWN)).await?;
     let mut answer = view(&row);
     if let Some(map) = answer.as_object_mut() {
         let items: Vec<Value> = made.items.iter().rev().map(events::view).collect();
@@ -75,6 +63,27 @@ pub async fn show(app: web::Data<App>, caller: Caller, path: web::Path<String>) 
         add_content(map, content);
     }
     Ok(HttpResponse::Ok().json(answer))
+}
+
+/// A row, its content, and at most `limit` of the events it made, newest first.
+///
+/// # Errors
+/// There is no such row, or a query failed.
+pub fn load(
+    conn: &mut store::Conn,
+    tenant_id: &str,
+    id: &str,
+    limit: i64,
+) -> Result<(Summary, Content, Listed<store::events::Event>), ApiError> {
+    let Some((row, content)) = requests::find(conn, tenant_id, id)? else { return Err(ApiError::NotFound) };
+    let made = match events::of_request(&row) {
+        Some(made_by) => {
+            let filter = store::events::Filter { made_by: Some(made_by), ..Default::default() };
+            store::events::list(conn, tenant_id, &filter, &Page { limit, before: None })?
+        }
+        None => Listed { items: Vec::new(), next: None },
+    };
+    Ok((row, content, made))
 }
 
 fn view(row: &Summary) -> Value {

@@ -182,13 +182,13 @@ fn add_opened(app: &App, loaded: &Loaded, opened: Option<(Secret, Secret)>, map:
         return;
     };
     let row = &loaded.row;
-    let base = format!("{}/api/integrations/{}", app.public_url, row.kind);
+    let base = format!("{}/api/integrations/{}", app.public_url(), row.kind);
     let url = format!("{base}?integrationId={}", hook.expose());
     let setup = Setup {
         name: &row.name,
         url: &url,
         base_url: &format!("{base}/{}", hook.expose()),
-        origin: &app.public_url,
+        origin: app.public_url(),
         key: key.expose(),
         signed: loaded.has_secret(),
         key_required: row.policy.as_deref() == Some("key"),
