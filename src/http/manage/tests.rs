@@ -683,5 +683,31 @@ async fn the_list_of_routes() {
         .iter()
         .map(|route| format!("{} {} {}", route.method, route.path, route.scope.map_or("any token", Scope::as_str)))
         .collect();
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    GET /types any token
+    POST /integrations integrations:write
+    GET /integrations integrations:read
+    GET /integrations/{id} integrations:read
+    PATCH /integrations/{id} integrations:write
+    DELETE /integrations/{id} integrations:write
+    POST /integrations/{id}/rotate integrations:write
+    POST /services integrations:write
+    GET /services integrations:read
+    GET /services/{id} integrations:read
+    PATCH /services/{id} integrations:write
+    DELETE /services/{id} integrations:write
+    GET /incidents incidents:read
+    GET /incidents/{id} incidents:read
+    GET /incidents/{id}/events incidents:read
+    GET /events incidents:read
+    GET /events/{id} incidents:read
+    GET /requests incidents:read
+    GET /requests/{id} incidents:read
+    GET /changes incidents:read
+    POST /tokens admin
+    GET /tokens admin
+    GET /tokens/{id} admin
+    DELETE /tokens/{id} admin
+    GET /audit admin
+    "#);
 }
