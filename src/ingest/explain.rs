@@ -167,7 +167,7 @@ fn credential(integration: &Integration, inbound: &Inbound) -> CredentialTrace {
 fn signature(integration: &Integration, inbound: &Inbound) -> Option<SignatureTrace> {
     (integration.policy == Policy::Signature).then(|| {
         let secrets: Vec<_> = integration.secrets(inbound.received_at).into_iter().map(|(_, secret)| secret).collect();
-        signature::explain(&integration.scheme, &inbound.headers, &inbound.body, &secrets, inbound.received_at)
+        signature::explain(native::scheme(integration, inbound), &inbound.headers, &inbound.body, &secrets, inbound.received_at)
     })
 }
 

@@ -135,8 +135,15 @@ pub fn authorise(integration: &Integration, inbound: &Inbound) -> Result<Option<
     match integration.policy {
         Policy::Hook => Ok(None),
         Policy::Key => key(integration, inbound, now).map(|()| None),
-        Policy::Signature => signature(integration, &integration.scheme, inbound, now),
+        Policy::Signature => signature(integration, scheme(integration, inbound), inbound, now),
     }
+}
+
+/// The scheme that a request is checked by. A tool without one of its own may sign by Standard Webhooks instead of the generic
+/// scheme; both need the secret.
+pub fn scheme<'a>(integration: &'a Integration, inbound: &Inbound) -> &'a signature::Scheme {
+    let standard = integration.scheme == signature::Scheme::Generic && inbound.headers.get("webhook-signature").is_some();
+    if standard { &signature::Scheme::StandardWebhooks } else { &integration.scheme }
 }
 
 fn key(integration: &Integration, inbound: &Inbound, now: Timestamp) -> Result<(), Reason> {

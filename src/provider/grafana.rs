@@ -15,7 +15,7 @@ use super::{
     tokens,
 };
 use crate::event::{Action, DedupKey, Event, Image, Severity};
-use crate::signature::Scheme;
+use crate::signature::{self, Scheme};
 
 /// Grafana.
 pub struct Grafana;
@@ -50,7 +50,7 @@ static META: Meta = Meta {
     resolves: Resolves::Repeats,
     success_status: 202,
     throttle_status: 429,
-    scheme: Scheme::Generic,
+    scheme: Scheme::Hmac(signature::GRAFANA),
     key_headers: &[],
     secret_fields: &[],
     methods: &[],
@@ -71,6 +71,13 @@ const ALERT_LINKS: &[(&str, &str)] = &[("dashboardURL", "Dashboard"), ("panelURL
 impl Provider for Grafana {
     fn meta(&self) -> &'static Meta {
         &META
+    }
+
+    fn scheme(&self, options: &Compiled) -> Scheme {
+        match options.get::<Options>() {
+            Some(options) => Scheme::grafana(options.signature_header.as_deref(), options.timestamp_header.as_deref()),
+            None => self.meta().scheme.clone(),
+        }
     }
 
     fn normalise(&self, request: &Request<'_>) -> Result<Normalised, Unmapped> {

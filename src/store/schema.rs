@@ -61,10 +61,10 @@ diesel::table! {
         received_at -> BigInt,
         headers -> Text,
         query -> Text,
-        body -> Binary,
         message -> Nullable<Text>,
         first_event_id -> Nullable<Text>,
         last_event_id -> Nullable<Text>,
+        body -> Binary,
     }
 }
 

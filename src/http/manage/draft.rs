@@ -12,14 +12,12 @@ use crate::store::integrations::Integration;
 
 /// Characters of a name, of a pasted secret, and of a routing key.
 pub const NAME_MAX: usize = 100;
-const SECRET_MAX: usize = 1000;
+pub const SECRET_MAX: usize = 1000;
 const KEY_LENGTH: usize = 32;
 /// Requests a minute that can be allowed.
 const RATE_LIMIT_MAX: i64 = 1_000_000;
 /// Seconds a timer may have: a year.
 const TIMER_MAX: i64 = 366 * 86_400;
-/// Seconds an old credential may go on: 90 days.
-const OVERLAP_MAX: i64 = 90 * 86_400;
 /// Bytes that a native body can be allowed to have.
 const NATIVE_BODY_MAX: i64 = 64 << 20;
 
@@ -51,16 +49,6 @@ pub struct Creation {
     pub key: Option<Secret>,
     /// Whether a signature secret is to be generated.
     pub generate_secret: bool,
-}
-
-/// What a rotation is to do.
-pub struct Rotation {
-    /// `key`, `secret` or `hook`.
-    pub kind: crate::ingest::snapshot::CredentialKind,
-    /// Seconds for which the present value goes on.
-    pub overlap: i64,
-    /// The new value, where it is not to be generated.
-    pub value: Option<Secret>,
 }
 
 impl Creation {
@@ -187,30 +175,6 @@ impl Draft {
     }
 }
 
-impl Rotation {
-    /// Reads the body of `POST /integrations/{id}/rotate`.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it.
-    pub fn read(mut fields: Fields) -> Result<Self, ApiError> {
-        use crate::ingest::snapshot::CredentialKind::{self, Key, Secret as Signature};
-        let kind = fields.word("what", &["key", "secret", "hook"], CredentialKind::parse);
-        let kind = fields.required("what", kind);
-        let overlap = fields.duration("overlap", OVERLAP_MAX).flatten().unwrap_or(86_400);
-        let imported = key(&mut fields, "key");
-        let pasted = fields.text("signature_secret", SECRET_MAX).flatten().map(Secret::new);
-        if imported.is_some() && kind != Some(Key) {
-            fields.problem("key", "goes with \"what\": \"key\" only");
-        }
-        if pasted.is_some() && kind != Some(Signature) {
-            fields.problem("signature_secret", "goes with \"what\": \"secret\" only");
-        }
-        fields.finish()?;
-        let kind = kind.ok_or_else(|| ApiError::field("what", "is required"))?;
-        Ok(Self { kind, overlap, value: imported.or(pasted) })
-    }
-}
-
 fn tool(fields: &mut Fields, kind: &str) -> Option<&'static dyn Provider> {
     let found = provider::by_type(kind);
     if found.is_none() {
@@ -222,7 +186,8 @@ fn tool(fields: &mut Fields, kind: &str) -> Option<&'static dyn Provider> {
     found
 }
 
-fn key(fields: &mut Fields, name: &'static str) -> Option<Secret> {
+/// A routing key to take over: 32 letters and digits.
+pub fn key(fields: &mut Fields, name: &'static str) -> Option<Secret> {
     let text = fields.text(name, 1000).flatten()?;
     if text.len() == KEY_LENGTH && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Some(Secret::new(text));

@@ -57,8 +57,7 @@ fn outcome(word: &str) -> Option<String> {
 
 /// Between which ids the events of a request lie; `None` where there is no such request, or it made none.
 fn made_by(conn: &mut Conn, tenant_id: &str, request_id: &str) -> crate::store::Result<Option<MadeBy>> {
-    let found = requests::find(conn, tenant_id, request_id)?;
-    Ok(found.and_then(|(row, _)| of_request(&row)))
+    Ok(requests::summary(conn, tenant_id, request_id)?.as_ref().and_then(of_request))
 }
 
 /// Between which ids the events of a ledger row lie.

@@ -3,13 +3,13 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
-use super::draft::{Creation, Draft, Rotation};
+use super::change::{self, audited};
+use super::draft::{Creation, Draft};
 use super::fields::Fields;
+use super::id_of;
 use super::query::Query;
 use super::view::{self, Loaded};
-use super::{id_of, refresh};
 use crate::app::App;
-use crate::duration;
 use crate::error::ApiError;
 use crate::http::auth::{Caller, Scope};
 use crate::id::{self, Kind};
@@ -17,10 +17,9 @@ use crate::ingest::acts;
 use crate::ingest::snapshot::CredentialKind;
 use crate::provider;
 use crate::secret::{Sealer, Secret};
-use crate::store::audit::Record;
 use crate::store::credentials::{self, Owner};
 use crate::store::integrations::{self, Filter, Integration, RATE_LIMIT_DEFAULT};
-use crate::store::{self, Conn, services, snapshot};
+use crate::store::{self, Conn, services};
 use crate::time::Timestamp;
 
 /// Seconds over which refusals are counted when one integration is shown.
@@ -38,8 +37,7 @@ pub async fn create(
     let generated = creation.generate_secret.then(|| credentials::generate(CredentialKind::Secret)).transpose()?;
     let secret = generated.clone().or_else(|| creation.draft.signature_secret.clone().flatten());
     let (who, sealer, now) = (caller.clone(), app.sealer.clone(), app.clock.now());
-    let loaded = app.committer.write(move |conn| insert(conn, &who, &sealer, &creation, secret.as_ref(), now)).await?;
-    refresh(&app).await;
+    let loaded = change::commit(&app, move |conn| insert(conn, &who, &sealer, &creation, secret.as_ref(), now)).await?;
     Ok(HttpResponse::Created().json(with_secret(view::integration(&app, &caller, &loaded), generated)))
 }
 
@@ -84,7 +82,7 @@ fn insert(
         credentials::add(conn, sealer, owner, CredentialKind::Secret, secret, now)?;
     }
     let after = view::settings(&row);
-    record(conn, caller, ("integration.created", &row.id), None, Some(&after), now)?;
+    audited(conn, caller, ("integration.created", &row.id), (None, Some(&after)), now)?;
     Ok(view::load_one(conn, row)?)
 }
 
@@ -144,12 +142,11 @@ pub async fn update(
     let id = id_of(Kind::Integration, &path)?;
     let fields = Fields::read(&request, payload).await?;
     let (who, sealer, now) = (caller.clone(), app.sealer.clone(), app.clock.now());
-    let loaded = app.committer.write(move |conn| change(conn, &who, &sealer, &id, fields, now)).await?;
-    refresh(&app).await;
+    let loaded = change::commit(&app, move |conn| patch(conn, &who, &sealer, &id, fields, now)).await?;
     Ok(HttpResponse::Ok().json(view::integration(&app, &caller, &loaded)))
 }
 
-fn change(
+fn patch(
     conn: &mut Conn,
     caller: &Caller,
     sealer: &Sealer,
@@ -179,7 +176,7 @@ fn change(
     if let (Some(what), Some(map)) = (secret, after.as_object_mut()) {
         map.insert("signature_secret".into(), what.into());
     }
-    record(conn, caller, ("integration.updated", id), Some(&before), Some(&after), now)?;
+    audited(conn, caller, ("integration.updated", id), (Some(&before), Some(&after)), now)?;
     Ok(view::load_one(conn, row)?)
 }
 
@@ -208,53 +205,6 @@ fn change_secret(
     }
 }
 
-/// `POST /integrations/{id}/rotate`
-pub async fn rotate(
-    app: web::Data<App>,
-    caller: Caller,
-    path: web::Path<String>,
-    request: HttpRequest,
-    payload: web::Payload,
-) -> Result<HttpResponse, ApiError> {
-    caller.need(Scope::IntegrationsWrite)?;
-    let id = id_of(Kind::Integration, &path)?;
-    let fields = Fields::read(&request, payload).await?;
-    let (who, sealer, now) = (caller.clone(), app.sealer.clone(), app.clock.now());
-    let work = move |conn: &mut Conn| replace(conn, &who, &sealer, &id, fields, now);
-    let (loaded, generated) = app.committer.write(work).await?;
-    refresh(&app).await;
-    Ok(HttpResponse::Ok().json(with_secret(view::integration(&app, &caller, &loaded), generated)))
-}
-
-/// The rotated integration, and the signature secret where one was generated.
-fn replace(
-    conn: &mut Conn,
-    caller: &Caller,
-    sealer: &Sealer,
-    id: &str,
-    fields: Fields,
-    now: Timestamp,
-) -> Result<(Loaded, Option<Secret>), ApiError> {
-    let mut row = integrations::find(conn, &caller.tenant_id, id)?.ok_or(ApiError::NotFound)?;
-    let rotation = Rotation::read(fields)?;
-    check_built_in(&row, None)?;
-    let given = rotation.value.is_some();
-    let value = match (rotation.kind, rotation.value) {
-        (CredentialKind::Key, key) => new_key(conn, caller, key, now)?,
-        (_, Some(value)) => value,
-        (kind, None) => credentials::generate(kind)?,
-    };
-    let owner = Owner { tenant_id: &caller.tenant_id, integration_id: id };
-    credentials::rotate(conn, sealer, owner, (rotation.kind, &value), rotation.overlap, now)?;
-    integrations::update(conn, &row, now)?;
-    row.updated_at = now.0;
-    let what = rotation.kind.as_str();
-    let after = json!({"what": what, "overlap": duration::print(rotation.overlap), "given": given});
-    record(conn, caller, ("integration.rotated", id), None, Some(&after), now)?;
-    let generated = (rotation.kind == CredentialKind::Secret && !given).then_some(value);
-    Ok((view::load_one(conn, row)?, generated))
-}
-
 /// `DELETE /integrations/{id}`; with `?open=resolve` also where incidents are open, which are then resolved. Asked again so after a
 /// failure, it resolves what is still open.
 pub async fn delete(
@@ -269,8 +219,7 @@ pub async fn delete(
     let resolve = query.word("open", &["resolve"], |word| (word == "resolve").then_some(())).is_some();
     query.finish()?;
     let (who, integration_id, now) = (caller.clone(), id.clone(), app.clock.now());
-    let open = app.committer.write(move |conn| bury(conn, &who, &integration_id, resolve, now)).await?;
-    refresh(&app).await;
+    let open = change::commit(&app, move |conn| bury(conn, &who, &integration_id, resolve, now)).await?;
     let resolved = if open > 0 { resolve_open(&app, &id, &caller.name).await? } else { 0 };
     Ok(HttpResponse::Ok().json(json!({"id": id, "deleted": true, "resolved_incidents": resolved})))
 }
@@ -293,7 +242,7 @@ fn bury(conn: &mut Conn, caller: &Caller, id: &str, resolve: bool, now: Timestam
     row.deleted_at = Some(now.0);
     row.live_name = None;
     integrations::update(conn, &row, now)?;
-    record(conn, caller, ("integration.deleted", id), Some(&before), None, now)?;
+    audited(conn, caller, ("integration.deleted", id), (Some(&before), None), now)?;
     Ok(open)
 }
 
@@ -320,7 +269,7 @@ fn service_id(conn: &mut Conn, caller: &Caller, text: &str) -> Result<String, Ap
 }
 
 /// The key to use: the one given, if it is free, or a new one.
-fn new_key(conn: &mut Conn, caller: &Caller, given: Option<Secret>, now: Timestamp) -> Result<Secret, ApiError> {
+pub(super) fn new_key(conn: &mut Conn, caller: &Caller, given: Option<Secret>, now: Timestamp) -> Result<Secret, ApiError> {
     let Some(key) = given else { return Ok(credentials::generate(CredentialKind::Key)?) };
     if credentials::taken(conn, &caller.tenant_id, CredentialKind::Key, &key, now)? {
         return Err(ApiError::conflict("this key is in use already"));
@@ -329,7 +278,7 @@ fn new_key(conn: &mut Conn, caller: &Caller, given: Option<Secret>, now: Timesta
 }
 
 /// Integrations that we make ourselves can be limited and timed, and nothing else; the one for our own incidents not even that.
-fn check_built_in(row: &Integration, draft: Option<&Draft>) -> Result<(), ApiError> {
+pub(super) fn check_built_in(row: &Integration, draft: Option<&Draft>) -> Result<(), ApiError> {
     match draft {
         _ if !row.built_in() => Ok(()),
         Some(draft) if row.kind == provider::API => match draft.not_for_built_in() {
@@ -340,31 +289,9 @@ fn check_built_in(row: &Integration, draft: Option<&Draft>) -> Result<(), ApiErr
     }
 }
 
-fn with_secret(mut view: Value, secret: Option<Secret>) -> Value {
+pub(super) fn with_secret(mut view: Value, secret: Option<Secret>) -> Value {
     if let (Some(secret), Some(map)) = (secret, view.as_object_mut()) {
         map.insert("signature_secret".into(), secret.expose().into());
     }
     view
-}
-
-/// Audits a change and tells every process of it.
-fn record(
-    conn: &mut Conn,
-    caller: &Caller,
-    (action, object_id): (&str, &str),
-    before: Option<&Value>,
-    after: Option<&Value>,
-    now: Timestamp,
-) -> Result<(), ApiError> {
-    let record = Record {
-        tenant_id: &caller.tenant_id,
-        actor: &caller.name,
-        action,
-        object_type: "integration",
-        object_id,
-        before,
-        after,
-    };
-    store::audit::record(conn, &record, now)?;
-    Ok(snapshot::bump(conn)?)
 }

@@ -5,6 +5,7 @@
 
 mod acts;
 mod audit;
+mod change;
 mod changes;
 mod draft;
 mod events;
@@ -13,6 +14,7 @@ mod incidents;
 pub mod integrations;
 mod query;
 mod requests;
+mod rotation;
 mod services;
 mod tokens;
 mod types;
@@ -27,7 +29,6 @@ use actix_web::http::Method;
 use actix_web::{HttpResponse, web};
 
 use super::auth::Scope;
-use crate::app::App;
 use crate::error::ApiError;
 use crate::id::Kind;
 
@@ -62,7 +63,7 @@ pub static ROUTES: &[Route] = &[
     route!(GET "/integrations/{id}", Some(Scope::IntegrationsRead), integrations::show),
     route!(PATCH "/integrations/{id}", Some(Scope::IntegrationsWrite), integrations::update),
     route!(DELETE "/integrations/{id}", Some(Scope::IntegrationsWrite), integrations::delete),
-    route!(POST "/integrations/{id}/rotate", Some(Scope::IntegrationsWrite), integrations::rotate),
+    route!(POST "/integrations/{id}/rotate", Some(Scope::IntegrationsWrite), rotation::rotate),
     route!(POST "/integrations/{id}/test", Some(Scope::IntegrationsWrite), acts::test),
     route!(POST "/explain/{type}", Some(Scope::IntegrationsRead), acts::explain),
     route!(POST "/services", Some(Scope::IntegrationsWrite), services::create),
@@ -125,14 +126,6 @@ fn looks_like(kind: Kind, text: &str) -> bool {
 
 const fn is_id_byte(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit()
-}
-
-/// Makes this process serve what was just committed. A failure does not undo the commit: the poll that runs every second brings
-/// the change in.
-async fn refresh(app: &App) {
-    if let Err(error) = app.directory.refresh().await {
-        tracing::warn!(%error, "a configuration change is committed, and not yet in memory");
-    }
 }
 
 /// A moment as stored, or null.

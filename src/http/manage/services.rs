@@ -3,17 +3,17 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
+use super::change::{self, audited};
 use super::draft::NAME_MAX;
 use super::fields::Fields;
 use super::query::Query;
-use super::{id_of, refresh, time};
+use super::{id_of, time};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::http::auth::{Caller, Scope};
 use crate::id::Kind;
-use crate::store::audit::{self, Record};
+use crate::store::Conn;
 use crate::store::services::{self, Service};
-use crate::store::{Conn, snapshot};
 use crate::time::Timestamp;
 
 /// `POST /services`
@@ -26,16 +26,13 @@ pub async fn create(
     caller.need(Scope::IntegrationsWrite)?;
     let name = name_in(Fields::read(&request, payload).await?)?;
     let now = app.clock.now();
-    let service = app
-        .committer
-        .write(move |conn| {
-            free_name(conn, &caller, &name)?;
-            let service = services::create(conn, &caller.tenant_id, &name, &caller.name, now)?;
-            record(conn, &caller, ("service.created", &service.id), None, Some(&view(&service)), now)?;
-            Ok::<_, ApiError>(service)
-        })
-        .await?;
-    refresh(&app).await;
+    let service = change::commit(&app, move |conn| {
+        free_name(conn, &caller, &name)?;
+        let service = services::create(conn, &caller.tenant_id, &name, &caller.name, now)?;
+        audited(conn, &caller, ("service.created", &service.id), (None, Some(&view(&service))), now)?;
+        Ok::<_, ApiError>(service)
+    })
+    .await?;
     Ok(HttpResponse::Created().json(view(&service)))
 }
 
@@ -71,8 +68,7 @@ pub async fn update(
     let id = id_of(Kind::Service, &path)?;
     let fields = Fields::read(&request, payload).await?;
     let now = app.clock.now();
-    let service = app.committer.write(move |conn| rename(conn, &caller, &id, fields, now)).await?;
-    refresh(&app).await;
+    let service = change::commit(&app, move |conn| rename(conn, &caller, &id, fields, now)).await?;
     Ok(HttpResponse::Ok().json(view(&service)))
 }
 
@@ -86,7 +82,7 @@ fn rename(conn: &mut Conn, caller: &Caller, id: &str, fields: Fields, now: Times
     free_name(conn, caller, &name)?;
     services::rename(conn, &caller.tenant_id, id, &name, now)?;
     let after = Service { name, updated_at: now.0, ..before.clone() };
-    record(conn, caller, ("service.updated", id), Some(&view(&before)), Some(&view(&after)), now)?;
+    audited(conn, caller, ("service.updated", id), (Some(&view(&before)), Some(&view(&after))), now)?;
     Ok(after)
 }
 
@@ -95,8 +91,7 @@ pub async fn delete(app: web::Data<App>, caller: Caller, path: web::Path<String>
     caller.need(Scope::IntegrationsWrite)?;
     let id = id_of(Kind::Service, &path)?;
     let (now, gone) = (app.clock.now(), id.clone());
-    app.committer.write(move |conn| remove(conn, &caller, &gone, now)).await?;
-    refresh(&app).await;
+    change::commit(&app, move |conn| remove(conn, &caller, &gone, now)).await?;
     Ok(HttpResponse::Ok().json(json!({"id": id, "deleted": true})))
 }
 
@@ -113,7 +108,7 @@ fn remove(conn: &mut Conn, caller: &Caller, id: &str, now: Timestamp) -> Result<
     let heir = services::by_name(conn, &caller.tenant_id, services::DEFAULT)?;
     let heir = heir.ok_or_else(|| ApiError::Internal("the tenant has no default service".into()))?;
     services::delete(conn, &caller.tenant_id, id, &heir.id)?;
-    record(conn, caller, ("service.deleted", id), Some(&view(&service)), None, now)
+    audited(conn, caller, ("service.deleted", id), (Some(&view(&service)), None), now)
 }
 
 /// Integrations that name no service belong to the one called `default`, so it stays what it is.
@@ -146,18 +141,4 @@ fn view(service: &Service) -> Value {
         "created_at": time(Some(service.created_at)),
         "updated_at": time(Some(service.updated_at)),
     })
-}
-
-fn record(
-    conn: &mut Conn,
-    caller: &Caller,
-    (action, object_id): (&str, &str),
-    before: Option<&Value>,
-    after: Option<&Value>,
-    now: Timestamp,
-) -> Result<(), ApiError> {
-    let record =
-        Record { tenant_id: &caller.tenant_id, actor: &caller.name, action, object_type: "service", object_id, before, after };
-    audit::record(conn, &record, now)?;
-    Ok(snapshot::bump(conn)?)
 }

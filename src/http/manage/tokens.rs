@@ -1,20 +1,23 @@
 //! API tokens: made, listed, revoked. The text of one is shown once, when it is made.
 
+use std::sync::atomic::Ordering;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
+use super::change::{self, audited};
 use super::draft::NAME_MAX;
 use super::fields::Fields;
 use super::query::Query;
-use super::{id_of, refresh, time};
+use super::{id_of, time};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::http::auth::{Caller, ENVIRONMENT, Scope};
 use crate::id::Kind;
+use crate::ingest::snapshot::Snapshot;
 use crate::secret::Secret;
-use crate::store::audit::{self, Record};
+use crate::store::Conn;
 use crate::store::tokens::{self, New, Token};
-use crate::store::{Conn, snapshot};
 use crate::time::Timestamp;
 
 /// What a token to be made shall be.
@@ -34,8 +37,7 @@ pub async fn create(
     caller.need(Scope::Admin)?;
     let now = app.clock.now();
     let wanted = Wanted::read(Fields::read(&request, payload).await?, now)?;
-    let (token, text) = app.committer.write(move |conn| insert(conn, &caller, &wanted, now)).await?;
-    refresh(&app).await;
+    let (token, text) = change::commit(&app, move |conn| insert(conn, &caller, &wanted, now)).await?;
     let mut answer = view(&token);
     if let Some(map) = answer.as_object_mut() {
         map.insert("token".into(), text.expose().into());
@@ -71,7 +73,7 @@ fn insert(conn: &mut Conn, caller: &Caller, wanted: &Wanted, now: Timestamp) -> 
         expires_at: wanted.expires_at,
     };
     let (token, text) = tokens::create(conn, &new, now)?;
-    record(conn, caller, ("token.created", &token.id), None, Some(&view(&token)), now)?;
+    audited(conn, caller, ("token.created", &token.id), (None, Some(&view(&token))), now)?;
     Ok((token, text))
 }
 
@@ -83,7 +85,8 @@ pub async fn list(app: web::Data<App>, caller: Caller, request: HttpRequest) -> 
     query.finish()?;
     let page = paging.page.clone();
     let listed = app.store.read(move |conn| tokens::list(conn, &caller.tenant_id, &page)).await?;
-    Ok(paging.answer(listed, |token| view(&token)))
+    let snapshot = app.directory.snapshot();
+    Ok(paging.answer(listed, |token| view(&with_last_used(token, &snapshot))))
 }
 
 /// `GET /tokens/{id}`
@@ -91,7 +94,8 @@ pub async fn show(app: web::Data<App>, caller: Caller, path: web::Path<String>) 
     caller.need(Scope::Admin)?;
     let id = id_of(Kind::Token, &path)?;
     let found = app.store.read(move |conn| tokens::find(conn, &caller.tenant_id, &id)).await?;
-    Ok(HttpResponse::Ok().json(view(&found.ok_or(ApiError::NotFound)?)))
+    let token = with_last_used(found.ok_or(ApiError::NotFound)?, &app.directory.snapshot());
+    Ok(HttpResponse::Ok().json(view(&token)))
 }
 
 /// `DELETE /tokens/{id}`: takes it back. This process refuses it at once, others within a second.
@@ -99,15 +103,21 @@ pub async fn revoke(app: web::Data<App>, caller: Caller, path: web::Path<String>
     caller.need(Scope::Admin)?;
     let id = id_of(Kind::Token, &path)?;
     let (now, gone) = (app.clock.now(), id.clone());
-    app.committer
-        .write(move |conn| {
-            let token = tokens::find(conn, &caller.tenant_id, &gone)?.ok_or(ApiError::NotFound)?;
-            tokens::revoke(conn, &caller.tenant_id, &gone, now)?;
-            record(conn, &caller, ("token.revoked", &gone), Some(&view(&token)), None, now)
-        })
-        .await?;
-    refresh(&app).await;
+    change::commit(&app, move |conn| {
+        let token = tokens::find(conn, &caller.tenant_id, &gone)?.ok_or(ApiError::NotFound)?;
+        tokens::revoke(conn, &caller.tenant_id, &gone, now)?;
+        audited(conn, &caller, ("token.revoked", &gone), (Some(&view(&token)), None), now)
+    })
+    .await?;
     Ok(HttpResponse::Ok().json(json!({"id": id, "revoked": true})))
+}
+
+/// Memory knows better than the store when a token was last used.
+fn with_last_used(mut token: Token, snapshot: &Snapshot) -> Token {
+    let same = snapshot.tokens.values().find(|same| same.id == token.id);
+    let in_memory = same.map(|same| same.last_used.load(Ordering::Relaxed)).filter(|at| *at > 0);
+    token.last_used_at = token.last_used_at.max(in_memory);
+    token
 }
 
 fn view(token: &Token) -> Value {
@@ -122,18 +132,4 @@ fn view(token: &Token) -> Value {
         "created_at": time(Some(token.created_at)),
         "updated_at": time(token.revoked_at.or(Some(token.created_at))),
     })
-}
-
-fn record(
-    conn: &mut Conn,
-    caller: &Caller,
-    (action, object_id): (&str, &str),
-    before: Option<&Value>,
-    after: Option<&Value>,
-    now: Timestamp,
-) -> Result<(), ApiError> {
-    let record =
-        Record { tenant_id: &caller.tenant_id, actor: &caller.name, action, object_type: "token", object_id, before, after };
-    audit::record(conn, &record, now)?;
-    Ok(snapshot::bump(conn)?)
 }

@@ -191,7 +191,7 @@ fn add_opened(app: &App, loaded: &Loaded, opened: Option<(Secret, Secret)>, map:
         origin: app.public_url(),
         key: key.expose(),
         signed: loaded.has_secret(),
-        key_required: row.policy.as_deref() == Some("key"),
+        key_required: row.policy.as_deref() == Some("key") && !loaded.has_secret(),
     };
     map.insert("setup".into(), (provider_of(row).meta().setup)(&setup).into());
     map.insert("key".into(), key.expose().into());
