@@ -138,6 +138,14 @@ impl Committer {
     }
 }
 
+impl Drop for Committer {
+    fn drop(&mut self) {
+        for lane in &self.lanes {
+            lane.close();
+        }
+    }
+}
+
 /// One thread with a connection of its own.
 struct Lane {
     store: Store,

@@ -1,6 +1,7 @@
 //! What can be done with an integration, and what cannot.
 
 use super::*;
+use crate::secret::CredentialHash;
 
 #[actix_web::test]
 async fn an_integration_from_first_to_last() {

@@ -9,12 +9,11 @@ use actix_web::{test, web};
 use serde_json::{Value, json};
 
 use super::{ROUTES, configure};
-use crate::app::App;
+use crate::app::{App, Parts, assemble};
+use crate::config::{Config, Flags};
 use crate::http::auth::Scope;
 use crate::http::request_id;
-use crate::ingest::commit::Committer;
-use crate::ingest::directory::Directory;
-use crate::secret::CredentialHash;
+use crate::secret::Secret;
 use crate::store::tenants;
 use crate::store::testing::{self, Database, Place};
 use crate::store::tokens::{self, New};
@@ -43,16 +42,16 @@ impl Server {
         let default_tenant = tenants::ensure_default(&mut conn, START).unwrap();
         let other_tenant = tenants::ensure(&mut conn, "other", START).unwrap();
         let other = tokens::create_admin(&mut conn, &other_tenant, "other admin", START).unwrap().expose().to_owned();
-        let app = App {
-            committer: Committer::new(database.store.clone()),
-            directory: Directory::open(database.store.clone(), testing::sealer()).unwrap(),
+        let parts = Parts {
+            store: database.store.clone(),
             sealer: testing::sealer(),
             clock: Clock::manual(START),
-            public_url: "https://callbox.example".into(),
             default_tenant: default_tenant.into(),
-            admin_token: Some(CredentialHash::of(ADMIN)),
-            store: database.store.clone(),
+            admin_token: Some(Secret::new(ADMIN)),
         };
+        let config = Config::load(None, std::iter::empty(), &Flags::default()).unwrap();
+        let app = assemble(parts, &config).unwrap();
+        app.set_public_url(Some("https://callbox.example"), ([127, 0, 0, 1], 8080).into(), false);
         Self { app: web::Data::new(app), other, other_tenant, database }
     }
 
