@@ -311,7 +311,7 @@ pub fn load_open(conn: &mut Conn, keys: &[&Key], purpose: Purpose) -> Result<Vec
             concat!("SELECT ", open_columns!(), " FROM json_each("),
             ") k CROSS JOIN incidents i ON i.integration_id = k.value->>0 AND i.open_key = k.value->>1",
         ], vec![Bind::Text(&keys)] => OpenSql)
-        .load(conn)?
+            .load(conn)?
         }
         Conn::Pg(conn) => match purpose {
             Purpose::Change => statement!(parts [
