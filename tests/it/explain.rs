@@ -1,7 +1,8 @@
 //! Explain and post agree in every field but ids, times and generated keys: over every fixture, over what other projects publish,
 //! and over ten thousand bodies that nobody sends. And explain leaves nothing behind.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use callbox::app::Running;
 use callbox::ingest::explain::{self, Question};
+use callbox::ingest::fold::CATCH_ALL_OTHER;
 use callbox::ingest::native::{self, Found};
 use callbox::ingest::submission::Verdict;
 use callbox::provider::by_type;
@@ -153,12 +155,25 @@ async fn over_mutated_bodies(database: Database) {
         let sender = Sender { running: Arc::clone(&running), samples: Arc::clone(&samples), known, expected: HashMap::new() };
         senders.spawn(sender.run(number, bodies.div_ceil(SENDERS), Arc::clone(&barrier)));
     }
-    let mut compared = 0;
+    let (mut compared, mut seen) = (0, HashSet::new());
     while let Some(sender) = senders.join_next().await {
-        compared += sender.unwrap().rows_agree(&api).await;
+        let sender = sender.unwrap();
+        seen.extend(sender.expected.values().flat_map(|(_, said)| traits(said)));
+        compared += sender.rows_agree(&api).await;
+    }
+    let wanted = ["opened", "updated", "escalated", "acknowledged", "resolved", "unmatched", "stale", "unmapped"];
+    for wanted in wanted.into_iter().chain(["implied", "shared"]) {
+        assert!(seen.contains(wanted), "no event was {wanted}: the mutations have lost it; seen: {seen:?}");
     }
     assert!(compared > bodies / 2, "only {compared} events of {bodies} bodies: the mutations destroy too much");
     eprintln!("{bodies} bodies, {compared} events, {:?}", started.elapsed());
+}
+
+/// What makes an event special: its outcome, that it was only implied, that it shares the one catch-all of too many.
+fn traits(said: &Value) -> impl Iterator<Item = String> {
+    let implied = (said["implied"] == true).then(|| "implied".to_owned());
+    let shared = (said["dedup_key"] == CATCH_ALL_OTHER).then(|| "shared".to_owned());
+    [said["outcome"].as_str().map(str::to_owned), implied, shared].into_iter().flatten()
 }
 
 struct Sender {
@@ -349,13 +364,12 @@ async fn repeated_delivery(running: &Running, api: &Api, integration: &Integrati
 async fn the_command_names_where_each_field_came_from() {
     let database = Database::sqlite();
     let service = Callbox::start(&database).await;
-    let output = tokio::process::Command::new(program())
+    let output = Command::new(program())
         .args(["explain", "alertmanager", "--file", "fixtures/alertmanager/trigger.http"])
         .current_dir(repository())
         .env("CALLBOX_URL", service.base())
         .env("CALLBOX_TOKEN", ADMIN_TOKEN)
         .output()
-        .await
         .unwrap();
     let shown = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{shown}{}", String::from_utf8_lossy(&output.stderr));
