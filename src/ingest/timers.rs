@@ -63,7 +63,7 @@ pub async fn sweep(app: &Arc<App>) -> Result<()> {
     // Put off first: whatever asks for an earlier look meanwhile wins.
     app.timers.0.store(now.0.saturating_add(LATEST), Ordering::Release);
     let now = match app.clock {
-        Time::System => app.store.read(|conn| database_now(conn)).await?.unwrap_or(now),
+        Time::System => app.store.read(database_now).await?.unwrap_or(now),
         Time::Manual(_) => now,
     };
     let snapshot = app.directory.snapshot();

@@ -40,6 +40,22 @@ fn check(conn: &mut Conn, sealer: &Sealer) -> Result<()> {
     Ok(())
 }
 
+/// Writes a row that says nothing: whether the store can be written is known only by writing.
+///
+/// # Errors
+/// It cannot.
+pub fn touch(conn: &mut Conn) -> Result<()> {
+    use crate::store::schema::facts::dsl;
+    let touched = diesel::update(dsl::facts.filter(dsl::name.eq(TOUCHED))).set(dsl::value.eq("")).execute(conn)?;
+    if touched == 0 {
+        diesel::insert_into(dsl::facts).values((dsl::name.eq(TOUCHED), dsl::value.eq(""))).execute(conn)?;
+    }
+    Ok(())
+}
+
+/// The row that [`touch`] writes.
+const TOUCHED: &str = "touched";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,19 +74,3 @@ mod tests {
         }
     }
 }
-
-/// Writes a row that says nothing: whether the store can be written is known only by writing.
-///
-/// # Errors
-/// It cannot.
-pub fn touch(conn: &mut Conn) -> Result<()> {
-    use crate::store::schema::facts::dsl;
-    let touched = diesel::update(dsl::facts.filter(dsl::name.eq(TOUCHED))).set(dsl::value.eq("")).execute(conn)?;
-    if touched == 0 {
-        diesel::insert_into(dsl::facts).values((dsl::name.eq(TOUCHED), dsl::value.eq(""))).execute(conn)?;
-    }
-    Ok(())
-}
-
-/// The row that [`touch`] writes.
-const TOUCHED: &str = "touched";
