@@ -10,7 +10,7 @@ use super::interpret::{self, Interpretation, Interpreted, Material};
 use super::refusal::Reason;
 use super::snapshot::{Integration, Policy};
 use super::submission::{EventReceipt, Mode, Submission, Verdict};
-use super::{commit, native};
+use super::{lane, native};
 use crate::app::App;
 use crate::event::{ChangeEvent, Event};
 use crate::incident::{Actor, Outcome, Status};
@@ -195,7 +195,7 @@ async fn outcomes(
     };
     app.store
         .read(move |conn| {
-            let mut fold = commit::load(conn, &[&submission])?;
+            let mut fold = lane::load(conn, &[&submission])?;
             let mut effects = Vec::with_capacity(submission.items.len());
             for item in &submission.items {
                 let met = fold.open(&submission, item).map(|incident| Match {

@@ -11,6 +11,7 @@ pub mod fold;
 pub mod inbound;
 pub mod interpret;
 pub mod keyed;
+pub mod lane;
 pub mod ledger;
 pub mod limit;
 pub mod lookup;
