@@ -49,6 +49,8 @@ enum Ring {
     Expired,
     AcknowledgeTimeout,
     Remind,
+    /// Its integration was deleted while it opened.
+    Deleted,
 }
 
 /// Sweeps if it is time.
@@ -96,6 +98,9 @@ async fn sweep_tenant(app: &Arc<App>, snapshot: &Snapshot, tenant_id: &Arc<str>,
 fn next(integration: &Integration, incident: &Ticking) -> Option<(Timestamp, Ring)> {
     let timers = &integration.timers;
     let last_seen = Timestamp(incident.last_seen);
+    if integration.deleted {
+        return Some((last_seen, Ring::Deleted));
+    }
     let made_up = MADE_UP.iter().any(|prefix| incident.dedup_key.starts_with(prefix));
     let resolve_after = if made_up { timers.made_up_after } else { timers.auto_resolve_after };
     let expired = incident.expires_at.map(|at| (Timestamp(at).plus_seconds(EXPIRY_GRACE), Ring::Expired));
@@ -115,6 +120,7 @@ async fn run(app: &Arc<App>, integration: &Arc<Integration>, incident: &Ticking,
         Ring::Expired => ("expired", None),
         Ring::AcknowledgeTimeout => ("acknowledge_timeout", Some(Effect::Unacknowledge)),
         Ring::Remind => ("reminder", Some(Effect::Remind)),
+        Ring::Deleted => ("deleted", None),
     };
     // A repeat that came since the incident was read keeps it open.
     let unseen_since = Some(Timestamp(incident.last_seen));
