@@ -1,5 +1,7 @@
 //! Wiring: the parts of a running service, and what starts and stops them.
 
+mod commands;
+mod doctor;
 mod keep;
 mod start;
 mod tick;
@@ -23,8 +25,9 @@ use crate::secret::{CredentialHash, Sealer};
 use crate::store::Store;
 use crate::time::{Clock, Timestamp};
 
+pub use commands::{create_admin_token, doctor, migrate, serve};
 pub use keep::{Kept, keep};
-pub use start::{Running, create_admin_token, migrate, open_store, serve, start};
+pub use start::{Parts, Running, assemble, open_store, start};
 
 /// The running service, shared by all handlers.
 pub struct App {
@@ -72,7 +75,7 @@ impl App {
     }
 
     /// Settles it, once: as set, or where the service listens.
-    fn set_public_url(&self, set: Option<&str>, address: SocketAddr, tls: bool) {
+    pub fn set_public_url(&self, set: Option<&str>, address: SocketAddr, tls: bool) {
         let scheme = if tls { "https" } else { "http" };
         let url = set.map_or_else(|| format!("{scheme}://{address}"), |url| url.trim_end_matches('/').to_owned());
         let _ = self.public_url.set(url);

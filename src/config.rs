@@ -149,6 +149,10 @@ pub struct Flags {
     pub tls_cert: Option<String>,
     /// `--tls-key`.
     pub tls_key: Option<String>,
+    /// `--admin-listen`.
+    pub admin_listen: Option<String>,
+    /// `--public-url`.
+    pub public_url: Option<String>,
 }
 
 /// Everything that is wrong with the settings; never empty.

@@ -253,6 +253,21 @@ mod tests {
             let body = to_bytes(answer.into_body()).await.unwrap();
             lines.push(format!("{status}{after} {}", String::from_utf8(body.to_vec()).unwrap()));
         }
-        insta::assert_snapshot!(lines.join("\n"), @r#""#);
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        400 {"error":{"code":"bad_request","message":"the body is not JSON","request_id":"req_1"}}
+        400 {"error":{"code":"invalid","details":[{"field":"name","problem":"is missing"}],"message":"name: is missing","request_id":"req_1"}}
+        400 {"error":{"code":"invalid","details":[{"field":"a","problem":"x"},{"field":"b","problem":"y"}],"message":"2 problems, see details","request_id":"req_1"}}
+        401 {"error":{"code":"unauthorized","message":"an API token is needed: Authorization: Bearer <token>","request_id":"req_1"}}
+        403 {"error":{"code":"forbidden","message":"the token lacks the scope admin","request_id":"req_1"}}
+        404 {"error":{"code":"not_found","message":"not found","request_id":"req_1"}}
+        405 {"error":{"code":"method_not_allowed","message":"method not allowed here; allowed: GET, POST","request_id":"req_1"}}
+        408 {"error":{"code":"timeout","message":"the body did not arrive in time","request_id":"req_1"}}
+        409 {"error":{"code":"conflict","details":{"open_incidents":2},"message":"2 incidents are open","request_id":"req_1"}}
+        413 {"error":{"code":"too_large","message":"the body is larger than 1024 bytes","request_id":"req_1"}}
+        415 {"error":{"code":"unsupported_encoding","message":"send the body without Content-Encoding","request_id":"req_1"}}
+        429 retry-after=1 {"error":{"code":"rate_limited","message":"too many requests","request_id":"req_1"}}
+        503 retry-after=2 {"error":{"code":"unavailable","message":"temporarily unavailable","request_id":"req_1"}}
+        500 {"error":{"code":"internal","message":"internal error","request_id":"req_1"}}
+        "#);
     }
 }

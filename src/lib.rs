@@ -1,6 +1,7 @@
 //! Callbox: the front door of on-call.
 
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod duration;
 pub mod error;

@@ -1,2 +1,15 @@
-//! Arguments to command.
-fn main() {}
+//! Arguments to command; the error chain and the exit code: 0 done, 1 failed, 2 wrong usage or configuration.
+
+use std::process::ExitCode;
+
+use callbox::cli;
+use clap::Parser;
+
+fn main() -> ExitCode {
+    // Fails only when a provider is installed already, and then there is one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match cli::run(cli::Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => cli::failure::report(&error),
+    }
+}

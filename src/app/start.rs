@@ -97,6 +97,32 @@ fn build(config: &Config, clock: Clock, kept: &Kept) -> anyhow::Result<Arc<App>>
         admin_token = token_beside(&mut conn, path, &default_tenant, &clock)?;
     }
     drop(conn);
+    let parts = Parts { store, sealer, clock, default_tenant, admin_token };
+    let app = assemble(parts, config)?;
+    resume(&app)?;
+    Ok(Arc::new(app))
+}
+
+/// What a service is assembled from.
+pub struct Parts {
+    /// The database.
+    pub store: Store,
+    /// Seals and opens secrets.
+    pub sealer: Sealer,
+    /// The time.
+    pub clock: Clock,
+    /// The id of the default tenant.
+    pub default_tenant: Arc<str>,
+    /// The administrator's token from the settings.
+    pub admin_token: Option<Secret>,
+}
+
+/// Puts a service together; nothing listens yet.
+///
+/// # Errors
+/// The configuration cannot be read, or a thread cannot be started.
+pub fn assemble(parts: Parts, config: &Config) -> anyhow::Result<App> {
+    let Parts { store, sealer, clock, default_tenant, admin_token } = parts;
     let metrics = Arc::new(Metrics::new());
     let limits = &config.limits;
     let settings = Committing {
@@ -105,7 +131,7 @@ fn build(config: &Config, clock: Clock, kept: &Kept) -> anyhow::Result<Arc<App>>
         answer_within: limits.answer_within,
         max_wait: limits.max_wait,
     };
-    let app = App {
+    Ok(App {
         committer: Committer::start(store.clone(), settings, &metrics)?,
         directory: Directory::open(store.clone(), sealer.clone())?,
         store,
@@ -124,9 +150,7 @@ fn build(config: &Config, clock: Clock, kept: &Kept) -> anyhow::Result<Arc<App>>
         native_body: limits.native_body,
         rate_per_minute: limits.rate_per_minute,
         trusted_proxies: config.server.trusted_proxies.clone(),
-    };
-    resume(&app)?;
-    Ok(Arc::new(app))
+    })
 }
 
 /// On SQLite a first start needs no settings: without any token, an administrator's is written beside the file.
@@ -201,25 +225,4 @@ pub async fn serve(config: Config, ready: impl AsyncFnOnce(&Running) -> anyhow::
     }
     tracing::info!("stopped");
     Ok(())
-}
-
-/// Brings a database's schema up to date.
-///
-/// # Errors
-/// It cannot be reached, or a migration failed.
-pub fn migrate(config: &Config) -> anyhow::Result<()> {
-    Store::open(open_store(config)?)?;
-    Ok(())
-}
-
-/// Makes an administrator's token directly in the database, for a service that nobody has one for yet.
-///
-/// # Errors
-/// The database cannot be reached or written.
-pub fn create_admin_token(config: &Config, name: &str) -> anyhow::Result<Secret> {
-    let store = Store::open(open_store(config)?)?;
-    let mut conn = store.writer()?;
-    let now = Clock::System.now();
-    let tenant_id = store::tenants::ensure_default(&mut conn, now)?;
-    Ok(store::tokens::create_admin(&mut conn, &tenant_id, name, now)?)
 }

@@ -109,6 +109,8 @@ impl Layers {
             ("--database", "store.database", &flags.database),
             ("--tls-cert", "server.tls_cert", &flags.tls_cert),
             ("--tls-key", "server.tls_key", &flags.tls_key),
+            ("--admin-listen", "server.admin_listen", &flags.admin_listen),
+            ("--public-url", "server.public_url", &flags.public_url),
         ];
         for (flag, key, value) in flags {
             if let Some(text) = value.clone() {

@@ -4,8 +4,9 @@
 
 use std::future::{Ready, ready};
 
-use actix_web::body::MessageBody;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, dev};
 
@@ -29,12 +30,9 @@ impl FromRequest for RequestId {
     }
 }
 
-/// The middleware, for `App::wrap_fn`: gives the request its [`RequestId`], and every answer its header. An [`ApiError`] gets the
-/// id into its body.
-pub fn layer<S, B>(
-    request: ServiceRequest,
-    next: &S,
-) -> impl Future<Output = Result<ServiceResponse<impl MessageBody + use<S, B>>, Error>> + use<S, B>
+/// The middleware, for `App::wrap_fn`: gives the request its [`RequestId`], and every answer its header. An [`ApiError`] gets
+/// the id into its body.
+pub fn layer<S, B>(request: ServiceRequest, next: &S) -> impl Future<Output = Result<ServiceResponse<BoxBody>, Error>> + use<S, B>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody + 'static,
@@ -53,14 +51,28 @@ where
     }
 }
 
-/// Renders an [`ApiError`] anew, now that the id is known.
-fn with_id<B: MessageBody + 'static>(answer: ServiceResponse<B>, id: &RequestId) -> ServiceResponse<actix_web::body::BoxBody> {
-    let Some(error) = answer.response().error().and_then(|error| error.as_error::<ApiError>()) else {
-        return answer.map_into_boxed_body();
+/// Renders an [`ApiError`] anew, now that the id is known. What the framework itself refused becomes one, so that it is JSON too.
+fn with_id<B: MessageBody + 'static>(answer: ServiceResponse<B>, id: &RequestId) -> ServiceResponse<BoxBody> {
+    let Some(error) = answer.response().error() else { return answer.map_into_boxed_body() };
+    let of_framework;
+    let error = match error.as_error::<ApiError>() {
+        Some(error) => error,
+        None => {
+            of_framework = translated(error);
+            &of_framework
+        }
     };
     if let Some(reason) = error.reason() {
         tracing::error!(request_id = %id.0, code = error.code(), reason, "a request failed");
     }
     let rendered = error.render(Some(&id.0));
     answer.into_response(rendered)
+}
+
+fn translated(error: &Error) -> ApiError {
+    match error.as_response_error().status_code() {
+        StatusCode::NOT_FOUND => ApiError::NotFound,
+        status if status.is_client_error() => ApiError::BadRequest("the request cannot be read".into()),
+        _ => ApiError::Internal(error.to_string()),
+    }
 }

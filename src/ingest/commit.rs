@@ -138,6 +138,14 @@ impl Committer {
     }
 }
 
+impl Drop for Committer {
+    fn drop(&mut self) {
+        for lane in &self.lanes {
+            lane.close();
+        }
+    }
+}
+
 /// One thread with a connection of its own.
 struct Lane {
     store: Store,
@@ -262,15 +270,16 @@ impl Lane {
             // Two deliveries of one id may be in one batch.
             let mut seen = HashSet::new();
             for submission in batch {
-                latest = latest.max(submission.received_at);
-                let duplicate = match seen_row(submission, latest) {
+                let at = submission.counted_at(latest);
+                latest = latest.max(at);
+                let duplicate = match seen_row(submission, at) {
                     Some(row) if !seen.insert((row.integration_id, row.delivery_id, row.body_hash)) => Some(String::new()),
-                    Some(row) => ingest::find_seen(conn, &row, latest)?,
+                    Some(row) => ingest::find_seen(conn, &row, at)?,
                     None => None,
                 };
                 receipts.push(match duplicate {
-                    Some(first) => Receipt { duplicate_of: Some(first), ..fold.duplicate(submission, latest) },
-                    None => whole(&mut fold, submission, latest),
+                    Some(first) => Receipt { duplicate_of: Some(first), ..fold.duplicate(submission, at) },
+                    None => whole(&mut fold, submission, at),
                 });
             }
             ingest::write(conn, &mut fold.finish(), &mut next_number)?;
@@ -298,7 +307,7 @@ impl Lane {
 
     /// One transaction, a savepoint an event: an event that the store refuses becomes a catch-all, the others are stored.
     fn piecewise(&mut self, conn: &mut Conn, submission: &Submission) -> Result<Receipt> {
-        let latest = self.latest.max(submission.received_at);
+        let latest = submission.counted_at(self.latest);
         let mut next_number = self.next_number;
         let request_id = submission.ledger.as_ref().map(|ledger| ledger.id.as_str());
         let receipt = conn.transaction_immediate(|conn| {
@@ -320,13 +329,16 @@ impl Lane {
             ingest::write(conn, &mut fold.finish(), &mut next_number)?;
             Ok::<_, StoreError>(Receipt { events, duplicate_of: None })
         })?;
-        (self.latest, self.next_number) = (latest, next_number);
+        (self.latest, self.next_number) = (self.latest.max(latest), next_number);
         Ok(receipt)
     }
 }
 
 /// Everything that the batch's keys meet, in two queries (three where something was not understood).
-fn load<'a>(conn: &mut Conn, batch: &[&'a Submission]) -> Result<Fold<'a>> {
+///
+/// # Errors
+/// A query failed.
+pub fn load<'a>(conn: &mut Conn, batch: &[&'a Submission]) -> Result<Fold<'a>> {
     let mut keys: HashSet<Key> = HashSet::new();
     let mut unmapped: HashSet<&Arc<str>> = HashSet::new();
     for submission in batch {

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::submission::{Effect, EventReceipt, Ledger, Posted, Receipt, Submission};
+use super::submission::{Effect, EventReceipt, Ledger, Mode, Posted, Receipt, Submission};
 use crate::event::{ChangeEvent, Severity};
 use crate::id::{self, Kind};
 use crate::incident::{self, Arrival, Change, Incident, KeyState, Outcome, Report, Tombstone};
@@ -18,9 +18,6 @@ pub const CATCH_ALL_MAX: i64 = 20;
 pub const CATCH_ALL_OTHER: &str = "unmapped:other";
 /// What the keys of catch-all incidents begin with.
 pub const CATCH_ALL_PREFIX: &str = "unmapped:";
-/// How long a delivery id is remembered, in seconds.
-const SEEN_SECONDS: i64 = 24 * 3600;
-
 /// One key of the batch.
 #[derive(Default)]
 struct Slot {
@@ -54,6 +51,12 @@ impl<'a> Fold<'a> {
             slots.entry(key).or_default().state.tombstone = Some(tombstone);
         }
         Self { slots, rows: Rows::default(), catch_alls }
+    }
+
+    /// The incident that is open for an item's key at this point of the batch.
+    pub fn open(&self, submission: &Submission, item: &Posted) -> Option<&Incident> {
+        let key = Key { integration_id: Arc::clone(&submission.integration_id), dedup_key: item.key.as_str().to_owned() };
+        self.slots.get(&key)?.state.open.as_ref()
     }
 
     /// Applies the items of a submission, in order. `at` is when it counts as received.
@@ -143,7 +146,7 @@ impl<'a> Fold<'a> {
             occurred_at: item.occurred_at,
             received_at: at,
         });
-        if let Some(notice) = change.notice {
+        if let Some(notice) = change.notice.filter(|_| submission.mode != (Mode::Replay { notify: false })) {
             self.rows.outbox.push(OutboxRow {
                 id: id::new(Kind::Outbox),
                 tenant_id: &submission.tenant_id,
@@ -256,7 +259,7 @@ pub fn seen_row(submission: &Submission, at: Timestamp) -> Option<SeenRow<'_>> {
         body_hash: &delivery.body_hash,
         tenant_id: &submission.tenant_id,
         request_id: submission.ledger.as_ref().map_or("", |ledger| &ledger.id),
-        expires_at: at.plus_seconds(SEEN_SECONDS),
+        expires_at: at.plus_seconds(delivery.remembered),
     })
 }
 

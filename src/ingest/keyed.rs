@@ -9,11 +9,11 @@ use super::inbound::{Done, Inbound, Route};
 use super::interpret::posted;
 use super::refusal::{Reason, Refusal};
 use super::snapshot::{CredentialKind, Integration};
-use super::submission::{Effect, Posted, Submission, Verdict};
+use super::submission::{Effect, Mode, Posted, Submission, Verdict};
 use super::timers::EXPIRY_GRACE;
 use super::{ledger, lookup, native};
 use crate::app::App;
-use crate::event::v2::Mode;
+use crate::event::v2::Mode as Form;
 use crate::event::{ChangeEvent, DedupKey, Event, Invalid, v1, v2};
 use crate::incident::Actor;
 use crate::json::{self, Parsed};
@@ -151,8 +151,8 @@ pub fn wish(inbound: &Inbound, parsed: &Parsed) -> Result<Wish, Invalid> {
     let draft = match inbound.route {
         Route::Change => return v2::parse_change(value, duplicates, header).map(|change| Wish::Change(Box::new(change))),
         Route::V1 => v1::parse(value, duplicates)?,
-        Route::V2 => v2::parse(value, duplicates, header, Mode::PagerDuty, inbound.received_at)?,
-        Route::Api | Route::Native => v2::parse(value, duplicates, header, Mode::Api, inbound.received_at)?,
+        Route::V2 => v2::parse(value, duplicates, header, Form::PagerDuty, inbound.received_at)?,
+        Route::Api | Route::Native => v2::parse(value, duplicates, header, Form::Api, inbound.received_at)?,
     };
     let generated = draft.dedup_key.is_none();
     let mut event =
@@ -216,6 +216,7 @@ fn submission(integration: &Integration, inbound: &Inbound, row: super::submissi
         service_id: Arc::clone(&integration.service_id),
         received_at: Timestamp(inbound.received_at.0),
         actor: Actor::Tool,
+        mode: Mode::Live,
         ledger: Some(row),
         items: Vec::new(),
         changes: Vec::new(),

@@ -3,8 +3,10 @@
 //! [`native`] and [`keyed`] are its two orders, readable top to bottom; they meet in [`interpret::posted`] and
 //! [`crate::app::App::commit`]. Nothing here knows the HTTP library.
 
+pub mod acts;
 pub mod commit;
 pub mod directory;
+pub mod explain;
 pub mod fold;
 pub mod inbound;
 pub mod interpret;
@@ -18,6 +20,7 @@ pub mod queue;
 pub mod redact;
 pub mod refusal;
 pub mod refusals;
+pub mod replay;
 pub mod snapshot;
 pub mod submission;
 pub mod timers;

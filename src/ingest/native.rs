@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::inbound::{Done, Inbound, Route};
+use super::inbound::{Done, Inbound};
 use super::interpret::{self, Interpreted, Material};
 use super::refusal::{Reason, Refusal};
 use super::snapshot::{Credential, CredentialKind, Integration, Policy};
-use super::submission::{Delivery, Submission, Verdict};
+use super::submission::{Delivery, Mode, Submission, Verdict};
 use super::{ledger, lookup};
 use crate::app::App;
 use crate::incident::Actor;
@@ -69,10 +69,15 @@ pub async fn accept(app: &App, found: &Found, inbound: &Inbound) -> Result<Done,
         service_id: Arc::clone(&integration.service_id),
         received_at: inbound.received_at,
         actor: Actor::Tool,
+        mode: Mode::Live,
         ledger: Some(ledger::row(inbound, Some(meta), verdict, status, Some(message.clone()))),
         items: read.posted(meta.clock),
         changes: read.changes,
-        delivery: delivery.map(|id| Delivery { id, body_hash: hex::encode(Sha256::digest(&inbound.body)) }),
+        delivery: delivery.map(|id| Delivery {
+            id,
+            body_hash: hex::encode(Sha256::digest(&inbound.body)),
+            remembered: Delivery::REMEMBERED,
+        }),
     };
     let receipt = app.commit(submission).await.map_err(|refused| refuse(refused.into()))?;
     if receipt.duplicate_of.is_some() {
@@ -130,8 +135,15 @@ pub fn authorise(integration: &Integration, inbound: &Inbound) -> Result<Option<
     match integration.policy {
         Policy::Hook => Ok(None),
         Policy::Key => key(integration, inbound, now).map(|()| None),
-        Policy::Signature => signature(integration, &integration.scheme, inbound, now),
+        Policy::Signature => signature(integration, scheme(integration, inbound), inbound, now),
     }
+}
+
+/// The scheme that a request is checked by. A tool without one of its own may sign by Standard Webhooks instead of the generic
+/// scheme; both need the secret.
+pub fn scheme<'a>(integration: &'a Integration, inbound: &Inbound) -> &'a signature::Scheme {
+    let standard = integration.scheme == signature::Scheme::Generic && inbound.headers.get("webhook-signature").is_some();
+    if standard { &signature::Scheme::StandardWebhooks } else { &integration.scheme }
 }
 
 fn key(integration: &Integration, inbound: &Inbound, now: Timestamp) -> Result<(), Reason> {
@@ -170,6 +182,3 @@ pub fn signature(
         Err(why) => Err(Reason::Unauthorized(why.to_string())),
     }
 }
-
-/// The status that a refused native request is answered with; also for its ledger row.
-pub const ROUTE: Route = Route::Native;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::refusal::{Reason, Refusal};
-use super::submission::{Posted, Submission, Verdict};
+use super::submission::{Mode, Posted, Submission, Verdict};
 use crate::app::App;
 use crate::event::{Action, DedupKey, Event, Severity};
 use crate::incident::{Actor, Report};
@@ -130,6 +130,7 @@ fn submit(app: &Arc<App>, tenant_id: &Arc<str>, key: &str, summary: &str, action
         service_id: Arc::clone(&own.service_id),
         received_at: app.clock.now(),
         actor: Actor::Tool,
+        mode: Mode::Live,
         ledger: None,
         items: vec![item],
         changes: Vec::new(),

@@ -149,6 +149,25 @@ pub struct Delivery {
     pub id: String,
     /// SHA-256 of the body, hex.
     pub body_hash: String,
+    /// For how long it is remembered, in seconds.
+    pub remembered: i64,
+}
+
+impl Delivery {
+    /// For how long delivery ids of senders are remembered, in seconds.
+    pub const REMEMBERED: i64 = 24 * 3600;
+}
+
+/// Whether a submission speaks of now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// It does.
+    Live,
+    /// A request of the ledger, run again: it keeps its receive time, and tells the outside world only when asked.
+    Replay {
+        /// Whether it was asked.
+        notify: bool,
+    },
 }
 
 /// One request, or one act of a person or a timer, to be written whole or not at all.
@@ -164,6 +183,8 @@ pub struct Submission {
     pub received_at: Timestamp,
     /// Who sent it.
     pub actor: Actor,
+    /// Whether it speaks of now.
+    pub mode: Mode,
     /// Its ledger row; `None` for acts of our own.
     pub ledger: Option<Ledger>,
     /// Its events.
@@ -175,6 +196,14 @@ pub struct Submission {
 }
 
 impl Submission {
+    /// When it counts as received: never before what the lane applied before it, unless it is a replay.
+    pub fn counted_at(&self, latest: Timestamp) -> Timestamp {
+        match self.mode {
+            Mode::Live => latest.max(self.received_at),
+            Mode::Replay { .. } => self.received_at,
+        }
+    }
+
     /// Bytes it holds, roughly.
     pub fn size(&self) -> usize {
         let ledger = self.ledger.as_ref().map_or(0, |ledger| ledger.body.len() + ledger.headers.len());

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::snapshot::{Integration, Snapshot};
-use super::submission::{Effect, Posted, Submission};
+use super::submission::{Effect, Mode, Posted, Submission};
 use crate::app::App;
 use crate::event::{Action, DedupKey, Event, Severity};
 use crate::incident::{Actor, Report};
@@ -144,6 +144,7 @@ pub fn act(integration: &Integration, actor: Actor, items: Vec<Posted>, now: Tim
         service_id: Arc::clone(&integration.service_id),
         received_at: now,
         actor,
+        mode: Mode::Live,
         ledger: None,
         items,
         changes: Vec::new(),

@@ -7,11 +7,17 @@ pub mod alertmanager;
 pub mod coroot;
 pub mod datadog;
 pub mod events;
+pub mod fixture;
 pub mod grafana;
+pub mod key;
 pub mod labels;
 pub mod mapping;
+pub mod path;
 pub mod read;
 mod request;
+mod setup;
+#[cfg(test)]
+mod tests;
 pub mod tokens;
 pub mod unmapped;
 pub mod webhook;
@@ -207,24 +213,31 @@ pub struct Setup<'a> {
 }
 
 /// What one request said.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 pub struct Normalised {
     /// One item an alert, in the order of the body.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<Item>,
-    /// Resolves that the request implies without saying so; each is nothing unless an incident with its key is open.
+    /// Resolves that the request implies without saying so (a group that is complete again, a deployment that went through).
+    /// Each is to be applied only where an incident with its key is open; elsewhere it is nothing, not even `unmatched`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub if_open: Vec<Mapped>,
     /// Change events.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<ChangeEvent>,
-    /// What the integration's owner should know although every alert came through.
-    pub warnings: Vec<Cow<'static, str>>,
     /// Why there is nothing to do, where there is not (a ping, a pending state).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<Cow<'static, str>>,
+    /// What the integration's owner should know although every alert came through: a mapped path that found nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Cow<'static, str>>,
     /// The answer a handshake needs; a request with one makes no event.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reply: Option<Reply>,
 }
 
 /// What a handshake is answered with.
-#[derive(Debug, PartialEq, Eq, Clone)]
+#[derive(Debug, PartialEq, Eq, Clone, Serialize)]
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
@@ -240,6 +253,11 @@ impl Normalised {
         Self { items: vec![item], ..Self::default() }
     }
 
+    /// Many items.
+    pub fn many(items: Vec<Item>) -> Self {
+        Self { items, ..Self::default() }
+    }
+
     /// Nothing to do, and why.
     pub fn ignored(why: impl Into<Cow<'static, str>>) -> Self {
         Self { note: Some(why.into()), ..Self::default() }
@@ -247,7 +265,8 @@ impl Normalised {
 }
 
 /// What one alert of a request is.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Item {
     /// An event.
     Event(Box<Mapped>),
@@ -267,8 +286,15 @@ pub enum Item {
     },
 }
 
+impl Item {
+    /// An event, and where its fields came from.
+    pub fn event(event: Event, origin: Origin) -> Self {
+        Self::Event(Box::new(Mapped { event, origin }))
+    }
+}
+
 /// An event, and where its fields came from.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Mapped {
     /// The event.
     pub event: Event,

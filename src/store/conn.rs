@@ -180,6 +180,19 @@ pub fn check_durable(conn: &mut Conn, settings: &Settings) -> Result<()> {
     )))
 }
 
+/// Whether a standby confirms each commit, so that it survives a failover. Always true for SQLite, which has none to fail over to.
+///
+/// # Errors
+/// The query failed.
+pub fn has_synchronous_standby(conn: &mut Conn) -> Result<bool> {
+    let Conn::Pg(conn) = conn else { return Ok(true) };
+    let standby: Vec<Setting> = sql_query(
+        "SELECT application_name AS name, sync_state AS setting FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')",
+    )
+    .load(conn)?;
+    Ok(!standby.is_empty())
+}
+
 /// Opens pooled connections: for reading only on SQLite, where everything that writes goes through one thread.
 #[derive(Debug)]
 pub struct Manager {

@@ -82,12 +82,25 @@ impl Filter {
     }
 }
 
-/// The incidents of a tenant, newest first. Where only open ones are wanted the query says so in the words of the partial index.
+/// The incidents of a tenant, newest first.
 ///
 /// # Errors
 /// The query failed.
 pub fn list(conn: &mut Conn, tenant_id: &str, filter: &Filter, page: &Page) -> Result<Listed<Incident>> {
-    let mut query = incidents::table.filter(incidents::tenant_id.eq(tenant_id)).select(Incident::as_select()).into_boxed();
+    let mut query = in_state(tenant_id, filter);
+    query = by_field(query, filter);
+    if let Some(before) = &page.before {
+        query = query.filter(incidents::id.lt(before));
+    }
+    let rows = query.select(Incident::as_select()).order(incidents::id.desc()).limit(page.fetch()).load(conn)?;
+    Ok(page.cut(rows, |row| &row.id))
+}
+
+type Query<'a> = incidents::BoxedQuery<'a, <Conn as Connection>::Backend>;
+
+/// Where only open ones are wanted the query says so in the words of the partial index.
+fn in_state<'a>(tenant_id: &'a str, filter: &'a Filter) -> Query<'a> {
+    let mut query = incidents::table.filter(incidents::tenant_id.eq(tenant_id)).into_boxed();
     if filter.open_only() {
         query = query.filter(incidents::open_key.is_not_null());
         if let Some(dedup_key) = &filter.dedup_key {
@@ -98,6 +111,10 @@ pub fn list(conn: &mut Conn, tenant_id: &str, filter: &Filter, page: &Page) -> R
         let words: Vec<&str> = filter.status.iter().map(|status| status.as_str()).collect();
         query = query.filter(incidents::status.eq_any(words));
     }
+    query
+}
+
+fn by_field<'a>(mut query: Query<'a>, filter: &'a Filter) -> Query<'a> {
     if let Some(integration_id) = &filter.integration_id {
         query = query.filter(incidents::integration_id.eq(integration_id));
     }
@@ -126,11 +143,7 @@ pub fn list(conn: &mut Conn, tenant_id: &str, filter: &Filter, page: &Page) -> R
     if let Some(until) = filter.until {
         query = query.filter(incidents::first_seen.lt(until.0));
     }
-    if let Some(before) = &page.before {
-        query = query.filter(incidents::id.lt(before));
-    }
-    let rows = query.order(incidents::id.desc()).limit(page.fetch()).load(conn)?;
-    Ok(page.cut(rows, |row| &row.id))
+    query
 }
 
 /// The incident with this id.

@@ -608,3 +608,33 @@ pub fn open_keys_like(conn: &mut Conn, integration_id: &str, prefix: &str) -> Re
         .select(incidents::dedup_key)
         .load(conn)?)
 }
+
+/// The keys of the integration's open incidents, at most `limit`.
+///
+/// # Errors
+/// The query failed.
+pub fn open_keys(conn: &mut Conn, integration_id: &str, limit: i64) -> Result<Vec<String>> {
+    use diesel::ExpressionMethods;
+    Ok(incidents::table
+        .filter(incidents::integration_id.eq(integration_id))
+        .filter(incidents::open_key.is_not_null())
+        .select(incidents::dedup_key)
+        .limit(limit)
+        .load(conn)?)
+}
+
+/// Whether the key was resolved, or spoken of by a resolve, after `moment`.
+///
+/// # Errors
+/// The query failed.
+pub fn resolved_after(conn: &mut Conn, key: &Key, moment: Timestamp) -> Result<bool> {
+    use super::schema::tombstones::dsl;
+    use diesel::ExpressionMethods;
+    let count: i64 = dsl::tombstones
+        .filter(dsl::integration_id.eq(&*key.integration_id))
+        .filter(dsl::dedup_key.eq(&key.dedup_key))
+        .filter(dsl::updated_at.gt(moment.0))
+        .count()
+        .get_result(conn)?;
+    Ok(count > 0)
+}

@@ -4,9 +4,12 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 
+use super::credentials::{self, Owner};
 use super::page::{Listed, Page};
 use super::schema::{incidents, integrations, refusals};
-use super::{Conn, Result};
+use super::{Conn, Result, StoreError};
+use crate::ingest::snapshot::CredentialKind;
+use crate::secret::Sealer;
 use crate::time::{SECOND, Timestamp};
 use crate::{id, provider, store};
 
@@ -109,8 +112,12 @@ pub fn insert(conn: &mut Conn, integration: &Integration) -> Result<()> {
 /// # Errors
 /// The insert failed.
 pub fn insert_built_in(conn: &mut Conn, tenant_id: &str, service_id: &str, kind: &str, now: Timestamp) -> Result<()> {
+    insert(conn, &built_in(tenant_id, service_id, kind, now))
+}
+
+fn built_in(tenant_id: &str, service_id: &str, kind: &str, now: Timestamp) -> Integration {
     let rate_limit_per_minute = if kind == provider::OWN { 0 } else { RATE_LIMIT_DEFAULT };
-    let integration = Integration {
+    Integration {
         id: id::new(id::Kind::Integration),
         tenant_id: tenant_id.to_owned(),
         service_id: service_id.to_owned(),
@@ -129,8 +136,20 @@ pub fn insert_built_in(conn: &mut Conn, tenant_id: &str, service_id: &str, kind:
         created_at: now.0,
         updated_at: now.0,
         deleted_at: None,
-    };
-    insert(conn, &integration)
+    }
+}
+
+/// The living integration of this name.
+///
+/// # Errors
+/// The query failed.
+pub fn find_by_name(conn: &mut Conn, tenant_id: &str, name: &str) -> Result<Option<Integration>> {
+    Ok(integrations::table
+        .filter(integrations::tenant_id.eq(tenant_id))
+        .filter(integrations::live_name.eq(name))
+        .select(Integration::as_select())
+        .first(conn)
+        .optional()?)
 }
 
 /// The living integration with this id.
@@ -267,4 +286,37 @@ pub fn refusals_since(conn: &mut Conn, tenant_id: &str, id: &str, since: Timesta
         *sums.entry(verdict).or_insert(0) += count;
     }
     Ok(sums)
+}
+
+/// Makes an integration of type `events` with a hook and a key, for somebody who tries the service out.
+///
+/// # Errors
+/// The name is taken, or a statement failed.
+pub fn create_demo(conn: &mut Conn, sealer: &Sealer, tenant_id: &str, name: &str, now: Timestamp) -> Result<String> {
+    let service = super::services::by_id_or_name(conn, tenant_id, super::services::DEFAULT)?;
+    let service = service.ok_or_else(|| StoreError::Refused("the tenant has no service `default`".to_owned()))?;
+    let integration = Integration {
+        kind: "events".to_owned(),
+        name: name.to_owned(),
+        live_name: Some(name.to_owned()),
+        ..built_in(tenant_id, &service.id, "events", now)
+    };
+    insert(conn, &integration)?;
+    let owner = Owner { tenant_id, integration_id: &integration.id };
+    for kind in [CredentialKind::Hook, CredentialKind::Key] {
+        credentials::add(conn, sealer, owner, kind, &credentials::generate(kind)?, now)?;
+    }
+    let after = serde_json::json!({"type": "events", "name": name});
+    let record = super::audit::Record {
+        tenant_id,
+        actor: super::tenants::SYSTEM,
+        action: "integration.created",
+        object_type: "integration",
+        object_id: &integration.id,
+        before: None,
+        after: Some(&after),
+    };
+    super::audit::record(conn, &record, now)?;
+    super::snapshot::bump(conn)?;
+    Ok(integration.id)
 }

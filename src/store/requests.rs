@@ -94,3 +94,16 @@ pub fn find(conn: &mut Conn, tenant_id: &str, id: &str) -> Result<Option<(Summar
         .first(conn)
         .optional()?)
 }
+
+/// One row without what may be large.
+///
+/// # Errors
+/// The query failed.
+pub fn summary(conn: &mut Conn, tenant_id: &str, id: &str) -> Result<Option<Summary>> {
+    Ok(requests::table
+        .filter(requests::tenant_id.eq(tenant_id))
+        .filter(requests::id.eq(id))
+        .select(Summary::as_select())
+        .first(conn)
+        .optional()?)
+}

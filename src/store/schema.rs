@@ -61,10 +61,10 @@ diesel::table! {
         received_at -> BigInt,
         headers -> Text,
         query -> Text,
-        body -> Binary,
         message -> Nullable<Text>,
         first_event_id -> Nullable<Text>,
         last_event_id -> Nullable<Text>,
+        body -> Binary,
     }
 }
 
@@ -213,3 +213,84 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(integrations, credentials, services);
+
+#[cfg(test)]
+mod tests {
+    use diesel::prelude::*;
+    use diesel::sql_types::Text;
+    use diesel::sqlite::Sqlite;
+    use diesel::{debug_query, sql_query};
+
+    use super::*;
+    use crate::store::{Conn, testing};
+
+    #[derive(QueryableByName)]
+    struct Name {
+        #[diesel(sql_type = Text)]
+        name: String,
+    }
+
+    macro_rules! columns {
+        ($($table:ident),* $(,)?) => {
+            vec![$((stringify!($table), debug_query::<Sqlite, _>(&$table::table.select($table::all_columns)).to_string())),*]
+        };
+    }
+
+    /// The column names of a select of all columns, in its order: every second text in quotes.
+    fn names(select: &str) -> Vec<String> {
+        let list = select.split(" FROM ").next().unwrap();
+        list.split(", ").map(|column| column.split('`').nth(3).unwrap().to_owned()).collect()
+    }
+
+    fn query(conn: &mut Conn, sqlite: String, postgres: String) -> Vec<String> {
+        let rows: Vec<Name> = match conn {
+            Conn::Sqlite(conn) => sql_query(sqlite).load(conn).unwrap(),
+            Conn::Pg(conn) => sql_query(postgres).load(conn).unwrap(),
+        };
+        rows.into_iter().map(|row| row.name).collect()
+    }
+
+    #[test]
+    fn the_schema_is_that_of_the_migrations_of_both_databases() {
+        let declared = columns![
+            api_tokens,
+            audit,
+            changes,
+            config_version,
+            credentials,
+            events,
+            facts,
+            incidents,
+            integrations,
+            outbox,
+            refusals,
+            requests,
+            seen_deliveries,
+            services,
+            tenants,
+            tombstones,
+        ];
+        for database in testing::databases() {
+            let mut conn = database.store.writer().unwrap();
+            let mut tables = query(
+                &mut conn,
+                "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'".into(),
+                "SELECT table_name::text AS name FROM information_schema.tables WHERE table_schema = 'public'".into(),
+            );
+            tables.retain(|table| !table.starts_with("__diesel"));
+            tables.sort();
+            assert_eq!(tables, declared.iter().map(|(table, _)| *table).collect::<Vec<_>>());
+            for (table, select) in &declared {
+                let stored = query(
+                    &mut conn,
+                    format!("SELECT name FROM pragma_table_info('{table}') ORDER BY cid"),
+                    format!(
+                        "SELECT column_name::text AS name FROM information_schema.columns WHERE table_name = '{table}' \
+                         ORDER BY ordinal_position"
+                    ),
+                );
+                assert_eq!(stored, names(select), "{table}");
+            }
+        }
+    }
+}

@@ -1,10 +1,10 @@
 //! Databases for tests: a fresh SQLite file, and a fresh PostgreSQL database where `CALLBOX_TEST_POSTGRES` is a DSN.
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, PgConnection};
+use diesel::prelude::*;
 
-use super::{Settings, Store};
-use crate::id;
+use super::{Conn, Settings, Store};
+use crate::id::Kind;
 use crate::secret::{Sealer, Secret};
 
 /// The DSN of a PostgreSQL server on which tests may create databases.
@@ -36,6 +36,7 @@ pub fn databases() -> Vec<Database> {
     let mut all = vec![sqlite()];
     match std::env::var(POSTGRES) {
         Ok(dsn) if !dsn.is_empty() => all.push(postgres(&dsn)),
+        _ if std::env::var("CI").is_ok_and(|ci| ci == "true") => panic!("{POSTGRES} is not set: in CI nothing is skipped"),
         _ => eprintln!("SKIPPED on PostgreSQL: set {POSTGRES} to a DSN to test there too"),
     }
     all
@@ -50,7 +51,7 @@ pub fn sqlite() -> Database {
 }
 
 fn postgres(dsn: &str) -> Database {
-    let name = id::new(id::Kind::Tenant).replace("ten_", "callbox_test_");
+    let name = crate::id::new(Kind::Tenant).replace("ten_", "callbox_test_");
     PgConnection::establish(dsn).unwrap().batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
     let mut url = url::Url::parse(dsn).unwrap();
     url.set_path(&name);
@@ -63,4 +64,98 @@ fn postgres(dsn: &str) -> Database {
 /// A sealer with a key that is the same in every test.
 pub fn sealer() -> Sealer {
     Sealer::from_text(&Secret::new("07".repeat(32))).unwrap()
+}
+
+/// Whose rows are planted.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub tenant_id: String,
+    pub service_id: String,
+    pub integration_id: String,
+}
+
+/// A ledger row with this body, and the events between these ids.
+pub fn plant_request(conn: &mut Conn, place: &Place, bytes: &[u8], events: &[String]) -> String {
+    use super::schema::requests::dsl::*;
+    let new = crate::id::new(Kind::Request);
+    diesel::insert_into(requests)
+        .values((
+            id.eq(&new),
+            tenant_id.eq(&place.tenant_id),
+            integration_id.eq(&place.integration_id),
+            route.eq("/api/integrations/{type}"),
+            verdict.eq("accepted"),
+            status.eq(202),
+            received_at.eq(1_000_000),
+            headers.eq(r#"[["content-type","application/json"]]"#),
+            query.eq("[]"),
+            body.eq(bytes),
+            message.eq("100% Fine"),
+            first_event_id.eq(events.first()),
+            last_event_id.eq(events.last()),
+        ))
+        .execute(conn)
+        .unwrap();
+    new
+}
+
+/// An event of an incident.
+pub fn plant_event(conn: &mut Conn, place: &Place, incident: Option<&str>, previous: Option<&str>, what: &str) -> String {
+    use super::schema::events::dsl::*;
+    let new = crate::id::new(Kind::Event);
+    diesel::insert_into(events)
+        .values((
+            id.eq(&new),
+            tenant_id.eq(&place.tenant_id),
+            integration_id.eq(&place.integration_id),
+            incident_id.eq(incident),
+            previous_event_id.eq(previous),
+            action.eq("trigger"),
+            dedup_key.eq("db-1/cpi"),
+            outcome.eq(what),
+            severity.eq("error"),
+            summary.eq("disk"),
+            source.eq("db-1"),
+            received_at.eq(1_000_000),
+        ))
+        .execute(conn)
+        .unwrap();
+    new
+}
+
+/// An incident; `open` or resolved.
+pub fn plant_incident(conn: &mut Conn, place: &Place, key: &str, open: bool, last_event: &str) -> String {
+    use super::schema::incidents::dsl::*;
+    let new = crate::id::new(Kind::Incident);
+    diesel::insert_into(incidents)
+        .values((
+            (id.eq(&new), tenant_id.eq(&place.tenant_id), number.eq(7), service_id.eq(&place.service_id)),
+            (integration_id.eq(&place.integration_id), dedup_key.eq(key), open_key.eq(open.then_some(key))),
+            (status.eq(if open { "triggered" } else { "resolved" }), title.eq(format!("Title of {key} 50%"))),
+            (first_summary.eq("first"), severity.eq("critical"), source.eq("db-1"), event_count.eq(1)),
+            shown.eq(r#"{"custom_details":{"a":1},"links":[{"href":"https://example.com"}]}"#),
+            (first_seen.eq(1_000_000), last_seen.eq(2_000_000), last_event_id.eq(last_event)),
+        ))
+        .execute(conn)
+        .unwrap();
+    new
+}
+
+/// A change event.
+pub fn plant_change(conn: &mut Conn, place: &Place) -> String {
+    use super::schema::changes::dsl::*;
+    let new = crate::id::new(Kind::Change);
+    diesel::insert_into(changes)
+        .values((
+            id.eq(&new),
+            tenant_id.eq(&place.tenant_id),
+            integration_id.eq(&place.integration_id),
+            service_id.eq(&place.service_id),
+            summary.eq("deployed"),
+            details.eq(r#"{"custom_details":{"build":1},"links":[]}"#),
+            received_at.eq(1_000_000),
+        ))
+        .execute(conn)
+        .unwrap();
+    new
 }

@@ -70,11 +70,12 @@ CREATE TABLE requests (
     received_at    BIGINT NOT NULL,
     headers        TEXT NOT NULL,
     query          TEXT NOT NULL,
-    body           BLOB NOT NULL,
     message        TEXT,
     -- The events of a request lie between these ids.
     first_event_id TEXT,
-    last_event_id  TEXT
+    last_event_id  TEXT,
+    -- Last, so that a list need not walk a long body's pages to reach what stands behind it.
+    body           BLOB NOT NULL
 );
 
 -- Exact counts of refused requests; integration_id is '' where none is known.

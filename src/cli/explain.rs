@@ -1,0 +1,217 @@
+//! `callbox explain`: what would become of a request, step by step, without doing it.
+
+use std::path::PathBuf;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::Session;
+use super::args::{Header, TextPair, json_or_file, read_file};
+use super::http_file::{self, RawRequest};
+use super::lookup::{self, Named};
+use super::output::Output;
+use super::read::{array, first, plain, text};
+
+/// Arguments of `explain`.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  callbox explain grafana --file body.json
+  callbox explain alertmanager --file request.http --integration prod
+  callbox explain github --file body.json --header 'X-Hub-Signature-256: sha256=…' --integration ci
+  callbox explain webhook --file body.json --options '{\"mapping\":{\"summary\":\"$.title\"}}'
+
+A file that ends in .http holds the request as it goes over the wire: request line, headers, a blank line, the body. Nothing is
+written and nobody is notified. With --integration its secret, its options and its open incidents are used.")]
+pub struct ExplainArgs {
+    /// The tool: alertmanager, grafana, datadog, events, webhook, …
+    #[arg(value_name = "TYPE")]
+    pub kind: String,
+    /// The body, or a whole request if it ends in .http; - for standard input
+    #[arg(long)]
+    pub file: PathBuf,
+    /// A header of the request; repeatable
+    #[arg(long = "header", value_name = "NAME: VALUE")]
+    pub headers: Vec<Header>,
+    /// A parameter of the request; repeatable
+    #[arg(long = "query", value_name = "NAME=VALUE")]
+    pub query: Vec<TextPair>,
+    /// As if it came to this integration, by name or id
+    #[arg(long)]
+    pub integration: Option<String>,
+    /// The options of the type: JSON, or a file with it
+    #[arg(long, value_name = "FILE|JSON")]
+    pub options: Option<String>,
+}
+
+impl ExplainArgs {
+    /// Runs it.
+    ///
+    /// # Errors
+    /// The file cannot be read; what the API says.
+    pub async fn run(&self, session: &Session) -> anyhow::Result<()> {
+        let mut body = self.to_body()?;
+        if let Some(integration) = &self.integration {
+            let id = lookup::id(&session.api, Named::Integration, integration).await?;
+            body.insert("integration_id".to_owned(), id.into());
+        }
+        let answer = session.api.post(&["explain", &self.kind], &Value::Object(body)).await?;
+        if session.out.is_json() {
+            return session.out.json(&answer);
+        }
+        print(&session.out, &answer)
+    }
+
+    fn to_body(&self) -> anyhow::Result<Map<String, Value>> {
+        let bytes = read_file(&self.file)?;
+        let mut request = if self.file.extension().is_some_and(|extension| extension == "http") {
+            http_file::split(&bytes)?
+        } else {
+            RawRequest { body: bytes, ..RawRequest::default() }
+        };
+        request.headers.extend(self.headers.iter().cloned());
+        request.query.extend(self.query.iter().map(|pair| (pair.name.clone(), pair.value.clone())));
+        let headers = request.headers.into_iter().map(|header| (header.name, header.value));
+        let mut body = Map::new();
+        body.insert("headers".to_owned(), object(headers));
+        body.insert("query".to_owned(), object(request.query));
+        body.insert("body_base64".to_owned(), STANDARD.encode(request.body).into());
+        if let Some(options) = &self.options {
+            body.insert("options".to_owned(), json_or_file("--options", options)?);
+        }
+        Ok(body)
+    }
+}
+
+/// Of a name given twice the last counts, so that a flag wins over the file.
+fn object(pairs: impl IntoIterator<Item = (String, String)>) -> Value {
+    Value::Object(pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect())
+}
+
+/// Parts of the trace that have a place of their own below; the rest is printed as it is, so that nothing is left out.
+const PLACED: [&str; 7] = ["verdict", "message", "signature", "events", "ignored", "unmapped", "deliveries"];
+
+fn print(out: &Output, trace: &Value) -> anyhow::Result<()> {
+    let signature = trace.get("signature").map(signature).unwrap_or_default();
+    out.fields(&[("verdict", text(trace, "verdict")), ("message", text(trace, "message")), ("signature", signature)])?;
+    for (index, event) in array(trace, "events").iter().enumerate() {
+        print_event(out, index + 1, event)?;
+    }
+    for (title, name) in [("ignored", "ignored"), ("unmapped", "unmapped")] {
+        for item in array(trace, name) {
+            out.text(&format!("\n{title} {}: {}", place(&text(item, "at")), first(item, &["why", "reason"])))?;
+        }
+    }
+    for delivery in array(trace, "deliveries") {
+        out.text(&format!("\nwould deliver: {}", plain(delivery)))?;
+    }
+    let rest: Vec<(&str, String)> = trace
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| !PLACED.contains(&name.as_str()))
+        .map(|(name, value)| (name.as_str(), plain(value)))
+        .filter(|(_, value)| !value.is_empty())
+        .collect();
+    if !rest.is_empty() {
+        out.text("")?;
+    }
+    out.fields(&rest)
+}
+
+/// `generic: verified; signed: body`: the scheme, what came of it, and whatever else the API says about it.
+fn signature(signature: &Value) -> String {
+    let Some(fields) = signature.as_object() else { return plain(signature) };
+    let scheme = text(signature, "scheme");
+    let outcome = first(signature, &["outcome", "result", "verified"]);
+    let mut parts = vec![[scheme, outcome].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")];
+    for (name, value) in fields {
+        let value = plain(value);
+        if !["scheme", "outcome", "result", "verified"].contains(&name.as_str()) && !value.is_empty() {
+            parts.push(format!("{name}: {value}"));
+        }
+    }
+    parts.retain(|part| !part.is_empty());
+    parts.join("; ")
+}
+
+/// One event: each field, and where it came from.
+fn print_event(out: &Output, number: usize, event: &Value) -> anyhow::Result<()> {
+    // The API may wrap the event to put its origin beside it.
+    let fields = event.get("event").filter(|inner| inner.is_object()).unwrap_or(event);
+    let origin = event.get("origin").or_else(|| fields.get("origin")).cloned().unwrap_or_else(|| json!({}));
+    out.text(&format!("\nevent {number}, from {}", place(&text(&origin, "at"))))?;
+    let rows: Vec<Vec<String>> =
+        [("action", "action"), ("key", "dedup_key"), ("summary", "summary"), ("source", "source"), ("severity", "severity")]
+            .iter()
+            .map(|(title, name)| vec![format!("  {title}"), text(fields, name), from(&text(&origin, name))])
+            .collect();
+    out.table(&["  FIELD", "VALUE", "FROM"], &rows, "")?;
+    let outcome = first(event, &["outcome", "decision.outcome"]);
+    let incident = match event.get("incident") {
+        Some(incident) if incident.is_object() => incident_line(incident),
+        _ => text(event, "incident_id"),
+    };
+    let why = first(event, &["why", "reason", "decision.why"]);
+    let indented = [("  outcome", outcome), ("  incident", incident), ("  why", why)];
+    out.fields(&indented)
+}
+
+fn incident_line(incident: &Value) -> String {
+    let number = text(incident, "number");
+    let name = if number.is_empty() { text(incident, "id") } else { format!("#{number}") };
+    format!("{name} {} {}", text(incident, "status"), text(incident, "title")).trim().to_owned()
+}
+
+/// A JSON pointer in words.
+fn place(pointer: &str) -> String {
+    if pointer.is_empty() { "the whole body".to_owned() } else { pointer.to_owned() }
+}
+
+fn from(origin: &str) -> String {
+    if origin.is_empty() { "-".to_owned() } else { origin.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::testing::{Answer, Server};
+    use super::super::{Cli, dispatch};
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_file_is_taken_apart_and_flags_win() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.http");
+        std::fs::write(&file, b"POST /x?a=1&b=2 HTTP/1.1\r\nX-A: file\r\nX-B: b\r\n\r\n{\"t\": 1}").unwrap();
+        let server = Server::start([Answer::json(200, r#"{"verdict":"accepted"}"#)]);
+        let line = ["callbox", "explain", "grafana", "--file", file.to_str().unwrap(), "--header", "x-a: flag", "--query", "b=3"];
+        let more = ["--integration", "int_01j9zzzzzzzzzzzzzzzzzzzzzz", "--options", "{\"o\":true}"];
+        let cli = Cli::try_parse_from(line.iter().chain(&more)).map_err(|error| error.to_string()).ok().unwrap();
+        dispatch(&server.session(), cli.command).await.unwrap();
+        let seen = server.requests();
+        assert_eq!(seen[0].line, "POST /api/v1/explain/grafana HTTP/1.1");
+        let expected = json!({
+            "headers": {"x-a": "flag", "x-b": "b"}, "query": {"a": "1", "b": "3"}, "body_base64": STANDARD.encode("{\"t\": 1}"),
+            "integration_id": "int_01j9zzzzzzzzzzzzzzzzzzzzzz", "options": {"o": true},
+        });
+        assert_eq!(seen[0].json(), expected);
+    }
+
+    #[test]
+    fn a_signature_in_one_line() {
+        let value = json!({"scheme": "generic", "outcome": "differs", "signed": "body", "expected": null});
+        assert_eq!(signature(&value), "generic: differs; signed: body");
+        assert_eq!(signature(&json!({"verified": true})), "yes");
+        assert_eq!(signature(&Value::Null), "");
+        assert_eq!(signature(&json!("not required")), "not required");
+    }
+
+    #[test]
+    fn an_incident_in_one_line() {
+        assert_eq!(incident_line(&json!({"number": 3, "status": "triggered", "title": "down"})), "#3 triggered down");
+        assert_eq!(incident_line(&json!({"id": "inc_1"})), "inc_1");
+    }
+}

@@ -1,0 +1,395 @@
+//! `callbox send`: a client of the Events API v2, for Callbox and for PagerDuty itself
+//! (<https://developer.pagerduty.com/docs/events-api-v2-overview>).
+
+use std::time::Duration;
+
+use clap::Args;
+use reqwest::StatusCode;
+use reqwest::header::RETRY_AFTER;
+use serde_json::{Map, Value, json};
+
+use super::Session;
+use super::api::Query;
+use super::args::{Moment, Pair, TextPair, word};
+use super::event::Action;
+use super::failure::usage;
+use super::incident::Severity;
+use super::lookup::{self, Named};
+use super::read::{array, first, plain, text};
+use crate::secret::Secret;
+use crate::time::Clock;
+
+/// The longest wait between two tries; a server that asks for more gets this.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// Arguments of `send`.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  callbox send --integration prod --summary 'disk full' --source db1 --severity critical
+  callbox send --key KEY --url https://events.pagerduty.com --summary 'disk full' --dedup-key disk/db1
+  callbox send resolve --key KEY --dedup-key disk/db1
+  callbox send --key KEY --change --summary 'deployed 1.4.2' --detail version=1.4.2
+  key=$(callbox send --integration prod --summary 'backup failed' --detail host=db1 --detail attempts=3)
+
+Prints the dedup key, to acknowledge and resolve with. Answers 429 and 5xx and failing connections are tried again. A trigger
+without --dedup-key gets one made here, so that no try opens a second incident.")]
+pub struct SendArgs {
+    /// What to say
+    #[arg(value_enum, default_value = "trigger", conflicts_with = "change")]
+    pub action: Action,
+    /// The routing key
+    #[arg(long, env = "CALLBOX_KEY", hide_env_values = true, conflicts_with = "integration")]
+    pub key: Option<String>,
+    /// Use the key of this integration, by name or id; needs a token that may see it
+    #[arg(long)]
+    pub integration: Option<String>,
+    /// What is wrong, in one line
+    #[arg(long, value_name = "TEXT")]
+    pub summary: Option<String>,
+    /// What is affected [default: this machine's name]
+    #[arg(long, value_name = "TEXT")]
+    pub source: Option<String>,
+    /// How bad it is
+    #[arg(long, value_enum, default_value = "error")]
+    pub severity: Severity,
+    /// What makes it the same alert as before
+    #[arg(long, value_name = "DEDUP_KEY")]
+    pub dedup_key: Option<String>,
+    /// The part of the source that is affected
+    #[arg(long, value_name = "TEXT")]
+    pub component: Option<String>,
+    /// A logical group of components
+    #[arg(long, value_name = "TEXT")]
+    pub group: Option<String>,
+    /// The class of the event
+    #[arg(long, value_name = "TEXT")]
+    pub class: Option<String>,
+    /// More about it; the value may be JSON. Repeatable
+    #[arg(long = "detail", value_name = "NAME=VALUE")]
+    pub details: Vec<Pair>,
+    /// A link to show; repeatable
+    #[arg(long = "link", value_name = "URL[=TEXT]")]
+    pub links: Vec<String>,
+    /// The name of the tool
+    #[arg(long, value_name = "TEXT")]
+    pub client: Option<String>,
+    /// A link to the tool
+    #[arg(long, value_name = "URL")]
+    pub client_url: Option<String>,
+    /// When it happened: a time, or how long ago
+    #[arg(long, value_name = "WHEN")]
+    pub timestamp: Option<Moment>,
+    /// Send a change event, which opens no incident
+    #[arg(long, conflicts_with_all = ["dedup_key", "component", "group", "class"])]
+    pub change: bool,
+    /// How often to try again
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=100), value_name = "N")]
+    pub retries: u32,
+}
+
+impl SendArgs {
+    /// Runs it.
+    ///
+    /// # Errors
+    /// The event was refused, or could not be delivered in all tries.
+    pub async fn run(&self, session: &Session) -> anyhow::Result<()> {
+        let key = self.routing_key(session).await?;
+        let body = self.to_body(&key)?;
+        let path: &[&str] = if self.change { &["v2", "change", "enqueue"] } else { &["v2", "enqueue"] };
+        let answer = deliver(session, path, &body, self.retries).await?;
+        if session.out.is_json() {
+            return session.out.json(&answer);
+        }
+        session.out.text(&first(&answer, &["dedup_key", "message"]))
+    }
+
+    async fn routing_key(&self, session: &Session) -> anyhow::Result<Secret> {
+        if let Some(integration) = &self.integration {
+            let id = lookup::id(&session.api, Named::Integration, integration).await?;
+            let answer = session.api.get(&["integrations", &id], &Query::new()).await?;
+            let key = text(&answer, "key");
+            anyhow::ensure!(
+                !key.is_empty(),
+                "this token may not see the key of {integration}: it lacks the scope integrations:write"
+            );
+            return Ok(Secret::new(key));
+        }
+        match self.key.as_deref().map(str::trim).filter(|key| !key.is_empty()) {
+            Some(key) => Ok(Secret::new(key)),
+            None => Err(usage("give the routing key with --key or CALLBOX_KEY, or --integration to look it up")),
+        }
+    }
+
+    fn to_body(&self, key: &Secret) -> anyhow::Result<Value> {
+        let mut body = Map::new();
+        body.insert("routing_key".to_owned(), key.expose().into());
+        let needs_payload = self.change || self.action == Action::Trigger;
+        if needs_payload && self.summary.is_none() {
+            return Err(usage("--summary is missing: say what is wrong"));
+        }
+        if !self.change {
+            body.insert("event_action".to_owned(), word(self.action).to_string().into());
+            body.insert("dedup_key".to_owned(), self.dedup_key()?.into());
+        }
+        if needs_payload {
+            body.insert("payload".to_owned(), self.payload());
+        }
+        put(&mut body, "client", self.client.as_ref());
+        put(&mut body, "client_url", self.client_url.as_ref());
+        if !self.links.is_empty() {
+            body.insert("links".to_owned(), self.links.iter().map(|text| link(text)).collect());
+        }
+        Ok(Value::Object(body))
+    }
+
+    /// Made here and not by the server: a try whose answer was lost may have opened an incident already.
+    fn dedup_key(&self) -> anyhow::Result<String> {
+        match (&self.dedup_key, self.action) {
+            (Some(key), _) => Ok(key.clone()),
+            (None, Action::Trigger) => Ok(uuid::Uuid::now_v7().simple().to_string()),
+            (None, _) => Err(usage("--dedup-key is missing: say which alert")),
+        }
+    }
+
+    fn payload(&self) -> Value {
+        let mut payload = Map::new();
+        put(&mut payload, "summary", self.summary.as_ref());
+        payload.insert("source".to_owned(), self.source.clone().unwrap_or_else(machine_name).into());
+        if let Some(moment) = self.timestamp {
+            payload.insert("timestamp".to_owned(), moment.resolve(Clock::System.now()).to_string().into());
+        }
+        if !self.change {
+            payload.insert("severity".to_owned(), word(self.severity).to_string().into());
+            put(&mut payload, "component", self.component.as_ref());
+            put(&mut payload, "group", self.group.as_ref());
+            put(&mut payload, "class", self.class.as_ref());
+        }
+        if !self.details.is_empty() {
+            let details: Map<String, Value> = self.details.iter().map(|pair| (pair.name.clone(), pair.value.clone())).collect();
+            payload.insert("custom_details".to_owned(), Value::Object(details));
+        }
+        Value::Object(payload)
+    }
+}
+
+fn put(object: &mut Map<String, Value>, name: &str, value: Option<&String>) {
+    if let Some(value) = value {
+        object.insert(name.to_owned(), value.clone().into());
+    }
+}
+
+/// `URL` or `URL=TEXT`. The query of a URL has `=` of its own: a URL with one takes no text.
+fn link(text: &str) -> Value {
+    match text.parse::<TextPair>() {
+        Ok(pair) if !pair.name.contains('?') => json!({ "href": pair.name, "text": pair.value }),
+        _ => json!({ "href": text }),
+    }
+}
+
+/// The name that the kernel has for this machine.
+fn machine_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
+    let name = name.or_else(|_| std::env::var("HOSTNAME")).unwrap_or_default();
+    if name.trim().is_empty() { "callbox send".to_owned() } else { name.trim().to_owned() }
+}
+
+/// What one try came to.
+enum Try {
+    Done(Value),
+    /// May succeed later; wait so long if the server says so.
+    Later(anyhow::Error, Option<Duration>),
+}
+
+/// Posts until it is accepted, refused for good, or tried `retries` times again.
+async fn deliver(session: &Session, path: &[&str], body: &Value, retries: u32) -> anyhow::Result<Value> {
+    let mut tries = 0;
+    loop {
+        let (error, asked) = match attempt(session, path, body).await? {
+            Try::Done(answer) => return Ok(answer),
+            Try::Later(error, asked) => (error, asked),
+        };
+        if tries >= retries {
+            return Err(error.context(format!("not delivered in {} tries", u64::from(tries) + 1)));
+        }
+        let wait = asked.unwrap_or_else(|| back_off(tries)).min(WAIT_MAX);
+        session.out.note(&format!("{error:#}; trying again in {} s", wait.as_secs()))?;
+        tokio::time::sleep(wait).await;
+        tries += 1;
+    }
+}
+
+/// 1, 2, 4 … seconds.
+fn back_off(tries: u32) -> Duration {
+    Duration::from_secs(1_u64.checked_shl(tries).unwrap_or(u64::MAX)).min(WAIT_MAX)
+}
+
+async fn attempt(session: &Session, path: &[&str], body: &Value) -> anyhow::Result<Try> {
+    // Without the API token: these routes know the routing key alone, and the service may be somebody else's.
+    let response = match session.api.http().post(session.api.url(path)).json(body).send().await {
+        Ok(response) => response,
+        Err(error) => return Ok(Try::Later(session.api.unreachable(error).into(), None)),
+    };
+    let status = response.status();
+    let asked =
+        response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|text| text.trim().parse().ok());
+    let bytes = match response.bytes().await {
+        Ok(bytes) => bytes,
+        Err(error) => return Ok(Try::Later(session.api.unreachable(error).into(), None)),
+    };
+    let answer = serde_json::from_slice::<Value>(&bytes).unwrap_or_default();
+    if status.is_success() {
+        return Ok(Try::Done(answer));
+    }
+    let error = anyhow::anyhow!("{}", refusal(status, &answer));
+    if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
+        return Ok(Try::Later(error, asked.map(Duration::from_secs)));
+    }
+    Err(error)
+}
+
+/// PagerDuty's envelope in words: `invalid event: Event object is invalid (HTTP 400)` and each of its errors.
+fn refusal(status: StatusCode, answer: &Value) -> String {
+    let parts: Vec<String> = [text(answer, "status"), first(answer, &["message", "error.message"])]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect();
+    let what = if parts.is_empty() { "refused".to_owned() } else { parts.join(": ") };
+    let mut text = format!("{what} (HTTP {})", status.as_u16());
+    array(answer, "errors").iter().for_each(|error| text.push_str(&format!("\n  - {}", plain(error))));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::testing::{Answer, Server};
+    use super::super::{Cli, Command, dispatch};
+    use super::*;
+
+    fn args(line: &[&str]) -> Box<SendArgs> {
+        let cli = Cli::try_parse_from(["callbox", "send"].iter().chain(line)).map_err(|error| error.to_string()).ok().unwrap();
+        match cli.command {
+            Command::Send(args) => args,
+            _ => panic!("another command"),
+        }
+    }
+
+    fn body(line: &[&str]) -> anyhow::Result<Value> {
+        args(line).to_body(&Secret::new("k"))
+    }
+
+    #[test]
+    fn every_field_has_its_place() {
+        let line = [
+            "--summary",
+            "s",
+            "--source",
+            "h",
+            "--severity",
+            "critical",
+            "--dedup-key",
+            "d",
+            "--component",
+            "c",
+            "--group",
+            "g",
+            "--class",
+            "x",
+            "--detail",
+            "n=3",
+            "--detail",
+            "t=a=b",
+            "--link",
+            "https://r.example=Runbook",
+            "--client",
+            "cli",
+            "--client-url",
+            "https://c.example",
+            "--timestamp",
+            "2026-03-01T00:00:00Z",
+        ];
+        let expected = json!({
+            "routing_key": "k", "event_action": "trigger", "dedup_key": "d", "client": "cli", "client_url": "https://c.example",
+            "links": [{"href": "https://r.example", "text": "Runbook"}],
+            "payload": {
+                "summary": "s", "source": "h", "severity": "critical", "component": "c", "group": "g", "class": "x",
+                "timestamp": "2026-03-01T00:00:00.000000Z", "custom_details": {"n": 3, "t": "a=b"},
+            },
+        });
+        assert_eq!(body(&line).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_missing_is_said_before_anything_is_sent() {
+        assert!(body(&[]).unwrap_err().to_string().contains("--summary"));
+        assert!(body(&["resolve"]).unwrap_err().to_string().contains("--dedup-key"));
+        let resolve = json!({"routing_key": "k", "event_action": "resolve", "dedup_key": "d"});
+        assert_eq!(body(&["resolve", "--dedup-key", "d"]).unwrap(), resolve);
+        let trigger = body(&["--summary", "s"]).unwrap();
+        assert_eq!(trigger["dedup_key"].as_str().unwrap().len(), 32);
+        assert!(!trigger["payload"]["source"].as_str().unwrap().is_empty());
+        assert_eq!(trigger["payload"]["severity"], "error");
+    }
+
+    #[test]
+    fn a_change_has_no_action_and_no_key() {
+        let expected = json!({"routing_key": "k", "payload": {"summary": "s", "source": "h"}});
+        assert_eq!(body(&["--change", "--summary", "s", "--source", "h"]).unwrap(), expected);
+        assert!(Cli::try_parse_from(["callbox", "send", "--change", "--dedup-key", "d"]).is_err());
+    }
+
+    #[test]
+    fn links_with_a_query_are_whole() {
+        assert_eq!(link("https://a.example/?x=1"), json!({"href": "https://a.example/?x=1"}));
+        assert_eq!(link("https://a.example"), json!({"href": "https://a.example"}));
+    }
+
+    #[test]
+    fn waits_grow_to_a_minute() {
+        let waits: Vec<u64> = (0..8).map(|tries| back_off(tries).as_secs()).collect();
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(back_off(100), WAIT_MAX);
+    }
+
+    #[tokio::test]
+    async fn what_may_heal_is_tried_again_with_the_same_key() {
+        let accepted = r#"{"status":"success","message":"Event processed","dedup_key":"x"}"#;
+        let server = Server::start([
+            Answer::json(429, r#"{"status":"throttle exceeded"}"#).header("retry-after", "0"),
+            Answer::json(503, "<html>").header("retry-after", "0"),
+            Answer::json(202, accepted),
+        ]);
+        dispatch(&server.session(), Command::Send(args(&["--key", "k", "--summary", "s"]))).await.unwrap();
+        let seen = server.requests();
+        assert_eq!(seen.len(), 3);
+        assert_eq!(seen[0].line, "POST /v2/enqueue HTTP/1.1");
+        assert_eq!(seen[0].json(), seen[2].json());
+        assert_eq!(seen[0].header("authorization"), None, "the API token is nobody else's business");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_final_and_names_every_problem() {
+        let refusal = r#"{"status":"invalid event","message":"Event object is invalid","errors":["a is missing","b is blank"]}"#;
+        let server = Server::start([Answer::json(400, refusal)]);
+        let error = dispatch(&server.session(), Command::Send(args(&["--key", "k", "--summary", "s"]))).await.unwrap_err();
+        let expected = "invalid event: Event object is invalid (HTTP 400)\n  - a is missing\n  - b is blank";
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[tokio::test]
+    async fn tries_are_bounded_and_the_key_can_be_looked_up() {
+        let server = Server::start([
+            Answer::json(200, r#"{"items":[{"id":"int_1","name":"prod"}],"next":null}"#),
+            Answer::json(200, r#"{"id":"int_1","key":"looked-up"}"#),
+            Answer::json(500, "{}").header("retry-after", "0"),
+            Answer::json(500, "{}").header("retry-after", "0"),
+        ]);
+        let line = ["--integration", "prod", "--change", "--summary", "s", "--retries", "1"];
+        let error = dispatch(&server.session(), Command::Send(args(&line))).await.unwrap_err();
+        assert_eq!(format!("{error:#}"), "not delivered in 2 tries: refused (HTTP 500)");
+        let seen = server.requests();
+        assert_eq!(seen[3].line, "POST /v2/change/enqueue HTTP/1.1");
+        assert_eq!(seen[3].json()["routing_key"], "looked-up");
+    }
+}

@@ -1,0 +1,115 @@
+//! Requests kept as text files: what `fixtures/` holds, what `explain` reads, what a capture writes.
+//!
+//! A file is a request as it travels: request line, header fields, an empty line, the body byte for byte. Lines may end in LF or
+//! CRLF. Reads bytes, never files.
+
+use super::request::Headers;
+
+/// A request read from a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fixture {
+    /// The method: `POST`.
+    pub method: String,
+    /// The path without its query: `/api/integrations/alertmanager`.
+    pub path: String,
+    /// The query, decoded, in the order written.
+    pub query: Vec<(String, String)>,
+    /// The header fields.
+    pub headers: Headers,
+    /// The body, byte for byte.
+    pub body: Vec<u8>,
+}
+
+/// Why a file is not a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotARequest {
+    /// No empty line after the header.
+    #[error("there is no empty line between the header and the body")]
+    NoEmptyLine,
+    /// The part above the empty line is not UTF-8.
+    #[error("the header is not UTF-8")]
+    NotUtf8,
+    /// The first line is not `METHOD TARGET`.
+    #[error("the first line is not a request line such as `POST /path HTTP/1.1`")]
+    RequestLine,
+    /// A header line has no colon.
+    #[error("line {0} of the header has no colon")]
+    HeaderLine(usize),
+}
+
+impl Fixture {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// What about the text is not a request.
+    pub fn parse(bytes: &[u8]) -> Result<Self, NotARequest> {
+        let (head, body) = split(bytes).ok_or(NotARequest::NoEmptyLine)?;
+        let head = str::from_utf8(head).map_err(|_| NotARequest::NotUtf8)?;
+        let mut lines = head.lines();
+        let mut words = lines.next().unwrap_or_default().split_ascii_whitespace();
+        let (Some(method), Some(target)) = (words.next(), words.next()) else {
+            return Err(NotARequest::RequestLine);
+        };
+        let mut headers = Vec::new();
+        for (number, line) in lines.enumerate() {
+            headers.push(line.split_once(':').ok_or(NotARequest::HeaderLine(number + 2))?);
+        }
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        Ok(Self {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+            headers: Headers::new(headers),
+            body: body.to_vec(),
+        })
+    }
+
+    /// The path below the integration: what follows `/api/integrations/{type}/{hook}/`; empty for the integration itself.
+    pub fn subpath(&self) -> &str {
+        let below = self.path.trim_start_matches('/').strip_prefix("api/integrations/").unwrap_or_default();
+        below.splitn(3, '/').nth(2).unwrap_or_default()
+    }
+}
+
+/// The bytes above and below the first empty line.
+fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut start = 0;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let end = start + line.len();
+        if matches!(line, b"\n" | b"\r\n") {
+            return Some((bytes.get(..start)?, bytes.get(end..)?));
+        }
+        start = end;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_request() {
+        let file = b"POST /api/integrations/alertmanager/HOOK/api/v2/alerts?a=b%20c HTTP/1.1\r\nX-One:  1 \nHost: h:80\n\n{\"a\":\n\n1}\n";
+        let fixture = Fixture::parse(file).unwrap();
+        assert_eq!((fixture.method.as_str(), fixture.subpath()), ("POST", "api/v2/alerts"));
+        assert_eq!(fixture.query, [("a".to_owned(), "b c".to_owned())]);
+        assert_eq!((fixture.headers.get("x-one"), fixture.headers.get("host")), (Some("1"), Some("h:80")));
+        assert_eq!(fixture.body, b"{\"a\":\n\n1}\n");
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        let error = |text: &[u8]| Fixture::parse(text).unwrap_err();
+        assert_eq!(error(b"POST / HTTP/1.1\nA: b"), NotARequest::NoEmptyLine);
+        assert_eq!(error(b"POST\n\n"), NotARequest::RequestLine);
+        assert_eq!(error(b"POST /\nA: b\nnope\n\n"), NotARequest::HeaderLine(3));
+        assert_eq!(error(b"POST /\nA: \xff\n\n"), NotARequest::NotUtf8);
+    }
+
+    #[test]
+    fn the_integration_itself_has_no_subpath() {
+        assert_eq!(Fixture::parse(b"PUT /api/integrations/grafana?integrationId=X\n\n").unwrap().subpath(), "");
+        assert_eq!(Fixture::parse(b"GET /\n\n").unwrap().subpath(), "");
+    }
+}

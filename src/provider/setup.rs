@@ -1,0 +1,38 @@
+//! The texts that say what to paste into a tool's own configuration, filled with an integration's values.
+//!
+//! A text is a Markdown file in `setup/`. `<<url>>`, `<<base_url>>`, `<<origin>>`, `<<key>>` and `<<name>>` are replaced, and the
+//! parts of the base URL that some tools want one by one: `<<scheme>>`, `<<host>>` (with its port) and `<<path>>`. A line that begins with `?key `, `?nokey `, `?signed ` or `?unsigned ` is kept, without that mark, only where it applies.
+
+use super::Setup;
+
+/// `template` with `values` in it.
+pub(super) fn fill(template: &str, values: &Setup<'_>) -> String {
+    let marks = [
+        ("?key ", values.key_required),
+        ("?nokey ", !values.key_required),
+        ("?signed ", values.signed),
+        ("?unsigned ", !values.signed),
+    ];
+    let mut text = String::with_capacity(template.len());
+    for line in template.lines() {
+        let marked = marks.iter().find_map(|(mark, applies)| line.strip_prefix(mark).map(|rest| (rest, *applies)));
+        let (line, applies) = marked.unwrap_or((line, true));
+        if applies {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    let (scheme, rest) = values.base_url.split_once("://").unwrap_or(("https", values.base_url));
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let values = [
+        ("<<scheme>>", scheme),
+        ("<<host>>", host),
+        ("<<path>>", &format!("/{path}")),
+        ("<<url>>", values.url),
+        ("<<base_url>>", values.base_url),
+        ("<<origin>>", values.origin),
+        ("<<key>>", values.key),
+        ("<<name>>", values.name),
+    ];
+    values.into_iter().fold(text, |text, (mark, value)| text.replace(mark, value))
+}

@@ -1,0 +1,78 @@
+//! What other projects publish as real payloads, sent to the types they are meant for and to all others.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::sweep::check;
+use super::*;
+
+/// A type, a file, and the action and key of each event; `#labels` stands for the fingerprint of the first alert's labels.
+type Row = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+/// Real payloads that other projects publish; private test input that lies beside the repository, or does not.
+#[test]
+fn payloads_of_other_projects() {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/payloads");
+    if !shared.is_dir() {
+        eprintln!("SKIPPED payloads_of_other_projects: there is no ../shared/payloads beside the repository");
+        return;
+    }
+    let table: &[Row] = &[
+        ("alertmanager", "alertmanager/alerta_v3_numeric_groupkey.json", &[("trigger", "#labels")]),
+        ("alertmanager", "alertmanager/alerta_v4_no_fingerprint.json", &[("trigger", "#labels")]),
+        ("alertmanager", "alertmanager/goalert_minimal_no_groupkey.json", &[("trigger", "#labels")]),
+        (
+            "alertmanager",
+            "alertmanager/goalert_two_firing.json",
+            &[("trigger", "791cec13fcba0368"), ("trigger", "8df98227bdd81384")],
+        ),
+        ("grafana", "alertmanager/goalert_two_firing.json", &[("trigger", "791cec13fcba0368"), ("trigger", "8df98227bdd81384")]),
+        ("grafana", "grafana-legacy/alerta_alerting.json", &[("trigger", "rule:7")]),
+        ("grafana", "grafana-legacy/alerta_ok.json", &[("resolve", "rule:7")]),
+        ("grafana", "grafana-legacy/alerta_example.json", &[("trigger", "rule:1")]),
+        ("grafana", "grafana-legacy/alerta_v6_multi_evalmatch.json", &[("trigger", "rule:58")]),
+        ("grafana", "grafana-legacy/goalert_alerting.json", &[("trigger", "rule:1")]),
+        ("coroot", "coroot/docs_incident_warning.json", &[("trigger", "incident:123ab456")]),
+        ("coroot", "coroot/docs_alert_warning.json", &[("trigger", "alert:abc123")]),
+        ("coroot", "coroot/docs_deployment_deployed.json", &[("resolve", "deployment:default:Deployment:app1")]),
+    ];
+    for (kind, file, expected) in table {
+        let body: Value = serde_json::from_slice(&fs::read(shared.join(file)).unwrap()).unwrap();
+        let normalised = normalise(kind, &Value::Null, &body).unwrap_or_else(|why| panic!("{file}: {why}"));
+        let got: Vec<_> = events(&normalised).filter(|event| !event.dedup_key.as_str().starts_with("truncated:")).collect();
+        assert_eq!(got.len(), expected.len(), "{file}");
+        for (event, (action, key)) in got.iter().zip(*expected) {
+            let labels = body.pointer("/alerts/0/labels").and_then(Value::as_object);
+            let key = if *key == "#labels" { labels::fingerprint(labels.unwrap()) } else { (*key).to_owned() };
+            assert_eq!((event.action.as_str(), event.dedup_key.as_str()), (*action, key.as_str()), "{file}");
+        }
+    }
+    every_file(&shared);
+}
+
+/// Each file, sent to each type: nothing breaks, whatever comes out is valid.
+fn every_file(folder: &Path) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            every_file(&path);
+            continue;
+        }
+        let bytes = fs::read(&path).unwrap();
+        let json: Option<Value> = serde_json::from_slice(&bytes).ok();
+        for provider in PROVIDERS {
+            let request = Request {
+                body: &bytes,
+                json: json.as_ref(),
+                headers: &Headers::default(),
+                query: &[],
+                subpath: "",
+                received_at: received_at(),
+                options: &Compiled::none(),
+            };
+            check(&path.display().to_string(), json.as_ref(), &provider.normalise(&request));
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! No input breaks a provider, and whatever comes out of one is valid.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::event::{LINKS_MAX, SUMMARY_MAX};
+
+pub(super) fn check(case: &str, json: Option<&Value>, result: &Result<Normalised, Unmapped>) {
+    let Ok(normalised) = result else { return };
+    for event in events(normalised) {
+        let trigger = event.action == Action::Trigger;
+        assert!(!trigger || !event.summary.trim().is_empty(), "{case}: a trigger without summary: {event:?}");
+        assert!(!trigger || !event.source.trim().is_empty(), "{case}: a trigger without source: {event:?}");
+        assert!(event.summary.chars().count() <= SUMMARY_MAX, "{case}: a long summary");
+        assert!(crate::event::DedupKey::strict(event.dedup_key.as_str()).is_ok(), "{case}: key {:?}", event.dedup_key);
+        assert!(event.links.len() <= LINKS_MAX && event.images.len() <= LINKS_MAX, "{case}: links");
+        for text in [&event.summary, &event.source].into_iter().chain(&event.component).chain(&event.class).chain(&event.group) {
+            assert!(!text.contains('\0'), "{case}: U+0000 in {text:?}");
+        }
+    }
+    for change in &normalised.changes {
+        assert!(!change.summary.is_empty() && change.summary.chars().count() <= SUMMARY_MAX, "{case}: a change's summary");
+    }
+    for item in &normalised.items {
+        let (Item::Ignored { at, .. } | Item::Unmapped { at, .. }) = item else { continue };
+        assert!(json.is_none_or(|json| json.pointer(at).is_some()), "{case}: {at} leads nowhere");
+    }
+    let said = !normalised.items.is_empty() || !normalised.changes.is_empty() || normalised.note.is_some();
+    assert!(said, "{case}: nothing came of it and nobody said why");
+}
+
+/// Pointers to every value below `value`, itself included.
+fn pointers(value: &Value, at: &str, out: &mut Vec<String>) {
+    out.push(at.to_owned());
+    match value {
+        Value::Array(elements) => {
+            elements.iter().enumerate().for_each(|(n, element)| pointers(element, &format!("{at}/{n}"), out))
+        }
+        Value::Object(members) => members.iter().for_each(|(name, member)| {
+            pointers(member, &format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")), out);
+        }),
+        _ => {}
+    }
+}
+
+fn without(body: &Value, pointer: &str) -> Option<Value> {
+    let mut body = body.clone();
+    let (parent, name) = pointer.rsplit_once('/')?;
+    match body.pointer_mut(parent)? {
+        Value::Array(elements) => {
+            elements.remove(name.parse().ok()?);
+        }
+        Value::Object(members) => {
+            members.remove(&name.replace("~1", "/").replace("~0", "~"))?;
+        }
+        _ => return None,
+    }
+    Some(body)
+}
+
+#[test]
+fn no_single_change_breaks_a_provider() {
+    let replacements = [
+        json!(null),
+        json!(7),
+        json!(-1.5),
+        json!(""),
+        json!("x"),
+        json!("\u{0}"),
+        json!("é".repeat(1_200)),
+        json!("$ALERT_ID"),
+        json!(true),
+        json!([]),
+        json!([[1], {"labels": 1}, null]),
+        json!({}),
+        json!({"a": {"b": "c"}}),
+    ];
+    let mut runs = 0;
+    for case in cases() {
+        let Some(body) = case.json() else { continue };
+        let mut places = Vec::new();
+        pointers(&body, "", &mut places);
+        for place in &places {
+            let replaced = replacements.iter().map(|replacement| {
+                let mut body = body.clone();
+                *body.pointer_mut(place).unwrap() = replacement.clone();
+                body
+            });
+            for changed in replaced.chain(without(&body, place)) {
+                let bytes = serde_json::to_vec(&changed).unwrap();
+                check(&format!("{} at {place}: {changed}", case.name), Some(&changed), &case.run(Some(&changed), &bytes));
+                runs += 1;
+            }
+        }
+    }
+    assert!(runs > 5_000, "{runs} runs: the sweep has lost its fixtures");
+}
+
+#[test]
+fn no_cut_body_breaks_a_provider() {
+    for case in cases() {
+        let body = &case.fixture.body;
+        for end in 0..body.len() {
+            let cut = &body[..end];
+            let json: Option<Value> = serde_json::from_slice(cut).ok();
+            check(&case.name, json.as_ref(), &case.run(json.as_ref(), cut));
+        }
+    }
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let names = "(alerts|labels|status|state|payload|event_action|title|ruleId|application|url|id|a)";
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(|number| json!(number)),
+        ".{0,8}".prop_map(Value::from),
+        "(ok|firing|resolved|trigger|Stuck|Deployed|Recovered)".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 32, 5, move |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::Array),
+            proptest::collection::btree_map(names, inner, 0..6).prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_json_breaks_a_provider(body in any_json()) {
+        for provider in PROVIDERS {
+            let request = Request {
+                body: b"", json: Some(&body), headers: &Headers::default(), query: &[], subpath: "", received_at: received_at(),
+                options: &Compiled::none(),
+            };
+            check(provider.meta().kind, Some(&body), &provider.normalise(&request));
+        }
+        let _ = unmapped::event("webhook", Some(&body), b"", "x");
+    }
+
+    #[test]
+    fn alerts_that_differ_in_any_label_never_share_a_key(
+        labels in proptest::collection::btree_map("[a-z_]{1,6}", "[ -~]{0,8}", 1..6), name in "[a-z_]{1,6}", value in "[ -~]{0,8}",
+    ) {
+        let mut other = labels.clone();
+        other.insert(name, value);
+        let keys = |kind: &str| {
+            let body = json!({"alerts": [{"status": "firing", "labels": labels.clone()}, {"status": "firing", "labels": other.clone()}]});
+            let request = Request {
+                body: b"", json: Some(&body), headers: &Headers::default(), query: &[], subpath: "", received_at: received_at(),
+                options: &Compiled::none(),
+            };
+            let normalised = by_type(kind).unwrap().normalise(&request).unwrap();
+            events(&normalised).map(|event| event.dedup_key.clone()).collect::<Vec<_>>()
+        };
+        for kind in ["prometheus", "grafana"] {
+            let keys = keys(kind);
+            prop_assert_eq!(keys[0] == keys[1], labels == other);
+        }
+    }
+}
+
+#[test]
+fn many_alerts_are_read_in_linear_time() {
+    let alert = |n: usize| json!({"status": "firing", "labels": {"alertname": "x", "n": n.to_string()}});
+    let body = json!({"version": "4", "groupKey": "g", "alerts": (0..20_000).map(alert).collect::<Vec<_>>()});
+    let normalised = normalise("alertmanager", &Value::Null, &body).unwrap();
+    let keys: std::collections::BTreeSet<_> = events(&normalised).map(|event| event.dedup_key.clone()).collect();
+    assert_eq!(keys.len(), 20_000);
+}
