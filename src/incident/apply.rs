@@ -144,7 +144,8 @@ fn update(incident: &mut Incident, report: &Report, order: Option<i64>, arrival:
 /// Adds a trigger to an open incident: counts it, raises the severity, and shows what it is the newest to say.
 fn count(incident: &mut Incident, report: &Report, order: Option<i64>, received_at: Timestamp) {
     incident.event_count = incident.event_count.saturating_add(1);
-    incident.last_seen = received_at;
+    // A replay keeps the time at which it was received first.
+    incident.last_seen = incident.last_seen.max(received_at);
     incident.severity = incident.severity.max(report.severity);
     let Incident { evidence, shown, title, source, expires_at, .. } = incident;
     let newest = match (order, evidence.as_mut()) {
