@@ -11,3 +11,5 @@ mod conformance;
 mod crash;
 mod e2e;
 mod nodes;
+mod order;
+mod pressure;
