@@ -3,6 +3,9 @@
 //! On SQLite one thread owns the writing connection and everything that writes goes through it; on PostgreSQL a few do, each for
 //! its share of the integrations, so that one lane owns all keys of a request and a node never races itself.
 
+#[cfg(test)]
+mod tests;
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;

@@ -175,24 +175,12 @@ impl Lane {
         }
     }
 
-    /// One transaction, a savepoint an event: an event that the store refuses becomes a catch-all, the others are stored.
+    /// One transaction in which what the store refuses is isolated, and everything else stored.
     fn piecewise(&mut self, conn: &mut Conn, submission: &Submission) -> Result<Receipt> {
         let latest = submission.counted_at(self.latest);
         let mut next_number = self.next_number;
-        let request_id = submission.ledger.as_ref().map(|ledger| ledger.id.as_str());
         let receipt = conn.transaction_immediate(|conn| {
-            let mut events = Vec::new();
-            for item in &submission.items {
-                let stored = conn.savepoint(|conn| one(conn, submission, item, latest, &mut next_number));
-                match stored {
-                    Ok(receipt) => events.extend(receipt),
-                    Err(StoreError::Environment(error)) => return Err(StoreError::Environment(error)),
-                    Err(_) => {
-                        let item = quarantined(item, request_id);
-                        events.extend(one(conn, submission, &item, latest, &mut next_number)?);
-                    }
-                }
-            }
+            let events = isolate(conn, submission, &submission.items, latest, &mut next_number)?;
             let mut fold = Fold::default();
             fold.changes(submission, latest);
             fold.ledger(submission, &events, latest);
@@ -240,14 +228,41 @@ fn whole<'a>(fold: &mut Fold<'a>, submission: &'a Submission, at: Timestamp) -> 
     Receipt { events, duplicate_of: None }
 }
 
-fn one(
+/// Stores items in a savepoint; where the store refuses them, each half by itself, down to the one event that becomes a catch-all.
+/// One bad event among thousands costs a few savepoints more, not thousands.
+fn isolate(
     conn: &mut Conn,
     submission: &Submission,
-    item: &Posted,
+    items: &[Posted],
     at: Timestamp,
     next_number: &mut Option<i64>,
 ) -> Result<Vec<EventReceipt>> {
-    let only = Submission { items: vec![item.clone()], changes: Vec::new(), delivery: None, ..submission.clone() };
+    match conn.savepoint(|conn| part(conn, submission, items, at, next_number)) {
+        Err(StoreError::Environment(error)) => Err(StoreError::Environment(error)),
+        Err(_) if items.len() > 1 => {
+            let (first, second) = items.split_at(items.len() / 2);
+            let mut receipts = isolate(conn, submission, first, at, next_number)?;
+            receipts.extend(isolate(conn, submission, second, at, next_number)?);
+            Ok(receipts)
+        }
+        Err(_) => {
+            let request_id = submission.ledger.as_ref().map(|ledger| ledger.id.as_str());
+            let stand_ins: Vec<Posted> = items.iter().map(|item| quarantined(item, request_id)).collect();
+            part(conn, submission, &stand_ins, at, next_number)
+        }
+        stored => stored,
+    }
+}
+
+/// Stores some of a submission's events, without its ledger row.
+fn part(
+    conn: &mut Conn,
+    submission: &Submission,
+    items: &[Posted],
+    at: Timestamp,
+    next_number: &mut Option<i64>,
+) -> Result<Vec<EventReceipt>> {
+    let only = Submission { items: items.to_vec(), changes: Vec::new(), delivery: None, ..submission.clone() };
     let mut fold = load(conn, &[&only])?;
     let events = fold.items(&only, &only.items, at);
     let mut number = *next_number;

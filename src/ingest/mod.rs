@@ -24,4 +24,6 @@ pub mod refusals;
 pub mod replay;
 pub mod snapshot;
 pub mod submission;
+#[cfg(test)]
+mod testing;
 pub mod timers;

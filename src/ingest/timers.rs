@@ -127,13 +127,10 @@ async fn run(app: &Arc<App>, integration: &Arc<Integration>, incident: &Ticking,
     let mut item = Posted { incident_id: Some(incident.id.clone()), unseen_since, ..resolving(key) };
     item.effect = effect.unwrap_or(item.effect);
     let submission = act(integration, Actor::Timer(name), vec![item], now);
-    match app.commit(submission).await {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            app.timers.by(now);
-            Err(StoreError::Environment(error.to_string()))
-        }
-    }
+    let done = app.commit(submission).await;
+    // Done or not, its next timer is found by the next sweep.
+    app.timers.by(now);
+    done.map(|_| ()).map_err(|error| StoreError::Environment(error.to_string()))
 }
 
 /// An item that resolves `key`.

@@ -12,3 +12,5 @@ mod crash;
 mod e2e;
 mod house;
 mod nodes;
+mod order;
+mod pressure;
