@@ -9,7 +9,7 @@ use super::queue::{Entry, Queue, Turn};
 use super::submission::{Effect, EventReceipt, Posted, Receipt, Refused, Submission};
 use crate::incident::Outcome;
 use crate::metrics::Metrics;
-use crate::store::ingest::{self, Key};
+use crate::store::ingest::{self, Key, Purpose};
 use crate::store::{self, Conn, Result, Store, StoreError};
 use crate::time::Timestamp;
 
@@ -135,7 +135,7 @@ impl Lane {
         let mut latest = self.latest;
         let mut next_number = self.next_number;
         let receipts = conn.transaction_immediate(|conn| {
-            let mut fold = load(conn, batch)?;
+            let mut fold = load(conn, batch, Purpose::Change)?;
             let mut receipts = Vec::with_capacity(batch.len());
             // Two deliveries of one id may be in one batch.
             let mut seen = HashSet::new();
@@ -196,7 +196,7 @@ impl Lane {
 ///
 /// # Errors
 /// A query failed.
-pub fn load<'a>(conn: &mut Conn, batch: &[&'a Submission]) -> Result<Fold<'a>> {
+pub fn load<'a>(conn: &mut Conn, batch: &[&'a Submission], purpose: Purpose) -> Result<Fold<'a>> {
     let mut keys: HashSet<Key> = HashSet::new();
     let mut unmapped: HashSet<&Arc<str>> = HashSet::new();
     for submission in batch {
@@ -218,7 +218,7 @@ pub fn load<'a>(conn: &mut Conn, batch: &[&'a Submission]) -> Result<Fold<'a>> {
         return Ok(Fold::new(Vec::new(), Vec::new(), catch_alls));
     }
     let keys: Vec<&Key> = keys.iter().collect();
-    Ok(Fold::new(ingest::load_open(conn, &keys)?, ingest::load_tombstones(conn, &keys)?, catch_alls))
+    Ok(Fold::new(ingest::load_open(conn, &keys, purpose)?, ingest::load_tombstones(conn, &keys)?, catch_alls))
 }
 
 fn whole<'a>(fold: &mut Fold<'a>, submission: &'a Submission, at: Timestamp) -> Receipt {
@@ -263,7 +263,7 @@ fn part(
     next_number: &mut Option<i64>,
 ) -> Result<Vec<EventReceipt>> {
     let only = Submission { items: items.to_vec(), changes: Vec::new(), delivery: None, ..submission.clone() };
-    let mut fold = load(conn, &[&only])?;
+    let mut fold = load(conn, &[&only], Purpose::Change)?;
     let events = fold.items(&only, &only.items, at);
     let mut number = *next_number;
     ingest::write(conn, &mut fold.finish(), &mut number)?;

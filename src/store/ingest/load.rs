@@ -81,11 +81,28 @@ macro_rules! open_columns {
     };
 }
 
-/// The open incidents of `keys`. On PostgreSQL they are locked, in the order of their keys, until the transaction ends.
+/// What the open incidents are loaded for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// To be changed: on PostgreSQL they are locked, in the order of their keys, until the transaction ends.
+    Change,
+    /// To be looked at: nobody waits for the reader, and the reader for nobody.
+    Look,
+}
+
+/// From `JOIN` to the end of the statement that loads open incidents on PostgreSQL.
+macro_rules! joined_in_order {
+    () => {
+        ") AS k(integration_id, open_key) JOIN incidents i ON i.integration_id = k.integration_id AND i.open_key = k.open_key \
+         ORDER BY i.integration_id, i.open_key"
+    };
+}
+
+/// The open incidents of `keys`.
 ///
 /// # Errors
 /// The query failed.
-pub fn load_open(conn: &mut Conn, keys: &[&Key]) -> Result<Vec<(Key, Incident)>> {
+pub fn load_open(conn: &mut Conn, keys: &[&Key], purpose: Purpose) -> Result<Vec<(Key, Incident)>> {
     let rows: Vec<OpenRow> = match conn {
         Conn::Sqlite(conn) => {
             let keys = json_keys(keys);
@@ -94,14 +111,19 @@ pub fn load_open(conn: &mut Conn, keys: &[&Key]) -> Result<Vec<(Key, Incident)>>
             concat!("SELECT ", open_columns!(), " FROM json_each("),
             ") k CROSS JOIN incidents i ON i.integration_id = k.value->>0 AND i.open_key = k.value->>1",
         ], vec![Bind::Text(&keys)] => OpenSql)
-        .load(conn)?
+            .load(conn)?
         }
-        Conn::Pg(conn) => statement!(parts [
-            concat!("SELECT ", open_columns!(), " FROM unnest("), ", ",
-            ") AS k(integration_id, open_key) JOIN incidents i ON i.integration_id = k.integration_id AND i.open_key = k.open_key \
-             ORDER BY i.integration_id, i.open_key FOR UPDATE OF i",
-        ], key_columns(keys) => OpenSql)
-        .load(conn)?,
+        Conn::Pg(conn) => match purpose {
+            Purpose::Change => statement!(parts [
+                concat!("SELECT ", open_columns!(), " FROM unnest("), ", ",
+                concat!(joined_in_order!(), " FOR UPDATE OF i"),
+            ], key_columns(keys) => OpenSql)
+            .load(conn)?,
+            Purpose::Look => statement!(parts [
+                concat!("SELECT ", open_columns!(), " FROM unnest("), ", ", joined_in_order!(),
+            ], key_columns(keys) => OpenSql)
+            .load(conn)?,
+        },
     };
     Ok(rows.into_iter().map(OpenRow::into_incident).collect())
 }
