@@ -10,4 +10,5 @@ mod support;
 mod conformance;
 mod crash;
 mod e2e;
+mod hostile;
 mod nodes;
