@@ -121,7 +121,8 @@ async fn a_path_of_another_type_is_corrected(shared: Arc<Shared>) {
         }
     }
     assert!(!rows(&api, &integration, "wrong_type").await.is_empty());
-    for path in ["/api/integrations/no-such-tool", "/api/integrations/no-such-tool?integrationId=no", "/api/integrations/grafana"] {
+    for path in ["/api/integrations/no-such-tool", "/api/integrations/no-such-tool?integrationId=no", "/api/integrations/grafana"]
+    {
         let reply = shared.post("192.0.2.63", path, &[], b"{}").await;
         assert_eq!((reply.status, reply.json()["message"].as_str()), (404, Some("no such integration")), "{path}");
     }
@@ -175,7 +176,13 @@ async fn a_limit_says_when_to_come_again_in_each_route_s_words() {
         assert_eq!(api.send(native(&alertmanager), &json!({"alerts": []})).await.status, 202);
     }
     let empty = json!({"alerts": []});
-    let cases = [(V2, &body, 429), (V1, &v1, 403), (API, &body, 429), (native(&events), &body, 429), (native(&alertmanager), &empty, 503)];
+    let cases = [
+        (V2, &body, 429),
+        (V1, &v1, 403),
+        (API, &body, 429),
+        (native(&events), &body, 429),
+        (native(&alertmanager), &empty, 503),
+    ];
     for (path, body, status) in cases {
         let answer = api.send(path, body).await;
         assert_eq!(answer.status, status, "{path}: {}", answer.body);

@@ -227,9 +227,8 @@ async fn a14_pipelined_requests_are_answered_in_order_and_each_counts() {
     let shared = Shared::sqlite().await;
     let api = shared.service.api();
     let free = api.integration("events", "pipelined").await;
-    let limited = api
-        .integration_from(json!({"type": "events", "name": "pipelined, limited", "rate_limit_per_minute": LIMIT}))
-        .await;
+    let limited =
+        api.integration_from(json!({"type": "events", "name": "pipelined, limited", "rate_limit_per_minute": LIMIT})).await;
     for integration in [&free, &limited] {
         let mut bytes = Vec::new();
         for n in 0..REQUESTS {
@@ -244,7 +243,8 @@ async fn a14_pipelined_requests_are_answered_in_order_and_each_counts() {
         let accepted = text.matches("HTTP/1.1 202 ").count();
         let refused = text.matches("HTTP/1.1 429 ").count();
         assert_eq!(accepted + refused, REQUESTS, "each one is answered");
-        let keys: Vec<usize> = text.split("\"key ").skip(1).map(|rest| rest.split('"').next().unwrap().parse().unwrap()).collect();
+        let keys: Vec<usize> =
+            text.split("\"key ").skip(1).map(|rest| rest.split('"').next().unwrap().parse().unwrap()).collect();
         assert!(keys.is_sorted() && keys.len() == accepted, "in order: {keys:?}");
         match integration.id == free.id {
             true => assert_eq!(accepted, REQUESTS),

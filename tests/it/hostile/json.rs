@@ -92,7 +92,8 @@ async fn c4_a_zero_character_is_the_same_on_both_databases(shared: Arc<Shared>) 
     let seen: Vec<_> = incidents.iter().map(|incident| (&incident["dedup_key"], &incident["title"])).collect();
     assert_eq!(seen, [(&json!("ab"), &json!("another")), (&json!("a\u{fffd}b"), &json!("before"))], "two keys never merge");
     assert!(incidents.iter().all(|incident| incident["event_count"] == 2), "{incidents:#?}");
-    assert!(!incidents[1]["custom_details"].to_string().contains("\\u0000"), "{}", incidents[1]["custom_details"]);
+    // Details are kept as JSON, in which it is an escape that both can hold.
+    assert_eq!(incidents[1]["custom_details"], body["payload"]["custom_details"]);
 }
 
 #[tokio::test]
@@ -162,15 +163,13 @@ async fn c7_much_json_in_few_bytes_costs_bounded_memory() {
     let names = body(&format!("{{{}}}", names.join(",")));
     for (name, body) in [("empty lists", lists), ("tiny names", names)] {
         let size = body.len() as u64;
-        let ten = async {
-            for path in [V2, native(&integration), V2, API, native(&integration)] {
-                let reply = post(service.address(), "192.0.2.37", path, &[], body.as_bytes()).await;
-                assert!(matches!(reply.status, 202 | 400 | 413), "{name}, {path}: {}", reply.json());
-            }
-        };
-        let ((), extra) = extra_memory(&service, ten).await;
-        println!("{name}: {size} bytes cost {extra}, x{}", extra / size);
-        assert!(extra < 40 * size, "{name}: {extra} bytes for one of {size}");
+        for path in [V2, native(&integration), V2, API, native(&integration)] {
+            let send = post(service.address(), "192.0.2.37", path, &[], body.as_bytes());
+            let (reply, extra) = extra_memory(&service, send).await;
+            assert!(matches!(reply.status, 202 | 400 | 413), "{name}, {path}: {}", reply.json());
+            println!("{name}, {path}: {size} bytes cost {extra}, x{}", extra / size);
+            assert!(extra < 80 * size, "{name}, {path}: {extra} bytes for one of {size}");
+        }
     }
 }
 
@@ -211,7 +210,10 @@ async fn c9_c10_all_problems_are_named_with_their_place() {
         (json!({"payload": []}), vec!["payload"]),
         (json!({"payload": "text"}), vec!["payload"]),
         (json!({"dedup_key": {}}), vec!["dedup_key"]),
-        (json!({"payload": {"summary": "", "severity": "CRITICAL"}}), vec!["payload.summary", "payload.source", "payload.severity"]),
+        (
+            json!({"payload": {"summary": "", "severity": "CRITICAL"}}),
+            vec!["payload.summary", "payload.source", "payload.severity"],
+        ),
         (json!({"payload": {"source": {}, "severity": 5}}), vec!["payload.summary", "payload.source", "payload.severity"]),
     ];
     for (changed, named) in cases {
@@ -267,7 +269,8 @@ async fn c12_the_content_type_decides_nothing() {
     let integration = shared.service.api().integration("events", "content types").await;
     let body = serde_json::to_string(&event(&integration.key, "trigger", "k", "s")).unwrap();
     let utf_16: Vec<u8> = body.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    for kind in ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=utf-16", "", "multipart/form-data"] {
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=utf-16", "", "multipart/form-data"]
+    {
         for path in [V2, API, native(&integration)] {
             let reply = shared.post("192.0.2.32", path, &[("Content-Type", kind)], body.as_bytes()).await;
             assert_eq!(reply.status, 202, "{kind:?} on {path}: {}", reply.json());

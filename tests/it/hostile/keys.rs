@@ -51,7 +51,9 @@ impl Persistent {
             }
             let took = begun.elapsed();
             let varies = |line: &&str| !line.starts_with("date: ") && !line.starts_with("x-request-id: ");
-            let head: Vec<&str> = head.lines().filter(varies).collect();
+            let mut head: Vec<&str> = head.lines().filter(varies).collect();
+            // In no particular order, after the status line.
+            head.sort_unstable();
             let id = text.lines().find_map(|line| line.strip_prefix("x-request-id: ")).unwrap();
             return (format!("{}\n\n{}", head.join("\n"), body.replace(id, "ID")), took);
         }
@@ -104,7 +106,8 @@ async fn d1_d2_unknown_and_deleted_cannot_be_told_apart(shared: Arc<Shared>) {
     }
     // Whoever asks too often is told to wait, whichever it is.
     for key in [unknown, &deleted.key] {
-        let mut connection = Persistent::open(shared.address(), if key == unknown { "203.0.113.101" } else { "203.0.113.102" }).await;
+        let mut connection =
+            Persistent::open(shared.address(), if key == unknown { "203.0.113.101" } else { "203.0.113.102" }).await;
         let mut statuses = Vec::new();
         for _ in 0..62 {
             statuses.push(connection.post(V2, &body(key)).await.0[9..12].to_owned());
@@ -250,8 +253,17 @@ async fn d14_a_copy_of_the_database_opens_nothing(database: Database) {
     .await;
     let log = service.kill();
     let stored = everything_in(&database);
-    let secrets =
-        [&*keyed.key, &keyed.hook, &signed.key, &signed.hook, signature, &token, ADMIN_TOKEN, MASTER_KEY, basic.trim_start_matches("Basic ")];
+    let secrets = [
+        &*keyed.key,
+        &keyed.hook,
+        &signed.key,
+        &signed.hook,
+        signature,
+        &token,
+        ADMIN_TOKEN,
+        MASTER_KEY,
+        basic.trim_start_matches("Basic "),
+    ];
     for secret in secrets {
         for written in [secret.as_bytes().to_vec(), hex::encode(secret).into_bytes()] {
             let found = stored.windows(written.len()).position(|window| window == written);

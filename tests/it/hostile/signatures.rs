@@ -10,7 +10,11 @@ use super::*;
 use crate::support::api::event;
 use crate::support::secrets;
 
-on_both_shared!(d9_old_and_new_hold_together_and_the_old_one_ends, d10_a_signed_integration_takes_no_bare_key);
+on_both_shared!(
+    d6_a_delivery_counts_once,
+    d9_old_and_new_hold_together_and_the_old_one_ends,
+    d10_a_signed_integration_takes_no_bare_key,
+);
 
 /// The HMAC-SHA256 of the parts one after another, in hex.
 pub fn hmac(secret: &str, parts: &[&[u8]]) -> String {
@@ -22,8 +26,7 @@ pub fn hmac(secret: &str, parts: &[&[u8]]) -> String {
 /// An integration with a signature secret and further fields.
 async fn signed(shared: &Shared, kind: &str, name: &str, secret: &str, options: Value) -> Integration {
     secrets::remember(secret);
-    let fields =
-        json!({"type": kind, "name": name, "signature_secret": secret, "options": options, "rate_limit_per_minute": 0});
+    let fields = json!({"type": kind, "name": name, "signature_secret": secret, "options": options, "rate_limit_per_minute": 0});
     shared.service.api().integration_from(fields).await
 }
 
@@ -98,6 +101,52 @@ async fn d5_d7_a_signed_time_is_close_to_ours_and_part_of_what_is_signed() {
     assert_eq!(post(&now.to_string(), None).await, 401, "none is sent");
     assert_eq!(post(&now.to_string(), Some(&(now + 1).to_string())).await, 401, "another one is sent");
     assert_eq!(post("", Some(&now.to_string())).await, 401, "none is signed");
+}
+
+/// By Standard Webhooks, which signs an id: the same id with the same body is the same delivery.
+async fn d6_a_delivery_counts_once(shared: Arc<Shared>) {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    let secret = format!("whsec_{}", STANDARD.encode("a standard secret of 24 b"));
+    let integration = signed(&shared, "webhook", "delivered twice", &secret, json!({})).await;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let sign = |id: &str, time: u64, body: &[u8]| {
+        let signed = [id.as_bytes(), b".", time.to_string().as_bytes(), b".", body].concat();
+        let code = hex::decode(hmac("a standard secret of 24 b", &[&signed])).unwrap();
+        format!("v1,{}", STANDARD.encode(code))
+    };
+    let post = async |id: &str, time: u64, signature: &str, body: &[u8]| {
+        let time = time.to_string();
+        let headers = [("webhook-id", id), ("webhook-timestamp", &*time), ("webhook-signature", signature)];
+        shared.post("192.0.2.46", native(&integration), &headers, body).await
+    };
+    let other: &[u8] = br#"{"summary": "another", "status": "firing"}"#;
+    // A second attempt is signed anew, with its own time.
+    for (id, time, body) in
+        [("msg_1", now, BODY), ("msg_1", now, BODY), ("msg_1", now + 1, BODY), ("msg_2", now, BODY), ("msg_1", now, other)]
+    {
+        let reply = post(id, time, &sign(id, time, body), body).await;
+        assert_eq!(reply.status, 202, "{}", reply.json());
+    }
+    let api = shared.service.api();
+    assert_eq!(api.events(&integration).await.len(), 3, "one an id and body");
+    let verdicts =
+        api.requests(&integration).await.into_iter().map(|row| row["verdict"].clone()).filter(|verdict| verdict == "duplicate");
+    assert_eq!(verdicts.count(), 2);
+    // The id and the time are signed, and a signature of another version is none.
+    let right = sign("msg_3", now, BODY);
+    for (id, time, signature) in [
+        ("msg_4", now, right.clone()),
+        ("msg_3", now + 1, right.clone()),
+        ("", now, sign("", now, BODY)),
+        ("msg_3", now - 301, sign("msg_3", now - 301, BODY)),
+        ("msg_3", now, right.replacen("v1", "v1a", 1)),
+        ("msg_3", now, vec![sign("msg_4", now, BODY); 1000].join(" ")),
+    ] {
+        assert_eq!(post(id, time, &signature, BODY).await.status, 401, "{id} {time}");
+    }
+    let two = format!("{} {right}", sign("msg_4", now, BODY));
+    assert_eq!(post("msg_3", now, &two, BODY).await.status, 202, "one of several holds");
 }
 
 #[tokio::test]
