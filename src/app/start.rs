@@ -174,8 +174,10 @@ fn resume(app: &App) -> store::Result<()> {
     let snapshot = app.directory.snapshot();
     for (tenant_id, own) in &snapshot.own {
         let id = own.id.to_string();
-        let keys = app.store.read_now(|conn| store::ingest::open_keys_like(conn, &id, "limited:"))?;
-        keys.into_iter().for_each(|key| app.watch.resume(tenant_id, key));
+        for prefix in ["limited:", "store:"] {
+            let keys = app.store.read_now(|conn| store::ingest::open_keys_like(conn, &id, prefix))?;
+            keys.into_iter().for_each(|key| app.watch.resume(tenant_id, key));
+        }
     }
     Ok(())
 }

@@ -53,11 +53,13 @@ impl TailArgs {
         rows.iter().rev().for_each(|request| tail.seen.insert(&text(request, "id")));
         let shown: Vec<Value> = rows.iter().take(usize::from(self.lines)).cloned().collect();
         tail.print(&shown).await?;
-        while self.follow {
+        if !self.follow {
+            return Ok(());
+        }
+        loop {
             tokio::time::sleep(INTERVAL).await;
             tail.round().await?;
         }
-        Ok(())
     }
 }
 

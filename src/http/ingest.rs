@@ -70,7 +70,7 @@ async fn on_native(app: Data<App>, request: HttpRequest, mut payload: Payload) -
     let hook = hook(&request, &inbound);
     let found = native::find(&app, &kind, hook.as_deref(), inbound.peer).await;
     let limit = match &found {
-        Ok(found) => found.integration.native_body_limit.unwrap_or(app.native_body),
+        Ok(found) => native::body_limit(&app, &found.integration),
         Err(_) => REFUSED_MAX,
     };
     let (body, read) = split(app.bodies.read(request.headers(), &mut payload, limit).await);

@@ -1,22 +1,25 @@
 //! The trace of one request: the very code of the post, on given bytes, with nothing written and no limit spent.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
 
+use super::fold::{Fold, seen_row};
 use super::inbound::Inbound;
 use super::interpret::{self, Interpretation, Interpreted, Material};
-use super::refusal::Reason;
+use super::refusal::{Reason, Refusal};
 use super::snapshot::{Integration, Policy};
-use super::submission::{EventReceipt, Mode, Submission, Verdict};
-use super::{commit, native};
+use super::submission::{EventReceipt, Posted, Submission, Verdict};
+use super::{lane, native};
 use crate::app::App;
-use crate::event::{ChangeEvent, Event};
-use crate::incident::{Actor, Outcome, Status};
-use crate::provider::{Compiled, Origin, Provider};
+use crate::event::{ChangeEvent, DedupKey, Event};
+use crate::incident::{Outcome, Status};
+use crate::provider::{Compiled, Mapped, Origin, Provider};
 use crate::signature::{self, SignatureTrace};
-use crate::store::StoreError;
+use crate::store::ingest::{Purpose, find_seen};
+use crate::store::{Conn, StoreError};
 
 /// What is asked.
 pub struct Question {
@@ -45,7 +48,7 @@ pub struct Explanation {
     pub signature: Option<SignatureTrace>,
     /// Whether raw control characters had to be repaired before the body was JSON.
     pub repaired: bool,
-    /// One entry an alert.
+    /// One entry an alert, then one an implied resolve that would act.
     pub events: Vec<EventTrace>,
     /// Alerts that need nothing.
     pub ignored: Vec<IgnoredTrace>,
@@ -83,7 +86,10 @@ pub struct EventTrace {
     pub event: Event,
     /// Where its fields came from.
     pub origin: Origin,
-    /// What it would do; without an integration nothing is known of what is open.
+    /// Whether the body implies it without saying so.
+    pub implied: bool,
+    /// What it would do. `None` without an integration, where nothing is known of what is open, and for a request that would
+    /// have no effect.
     pub outcome: Option<Outcome>,
     /// The incident that it would meet.
     pub incident: Option<Match>,
@@ -108,55 +114,113 @@ pub struct Match {
 /// The store cannot be read.
 pub async fn explain(app: &App, question: Question) -> Result<Explanation, StoreError> {
     let Question { provider, integration, options, inbound } = question;
-    let credential = integration.as_ref().map(|integration| credential(integration, &inbound));
-    let signature = integration.as_ref().and_then(|integration| signature(integration, &inbound));
-    let none = Compiled::none();
-    let options = options.as_ref().or(integration.as_ref().map(|integration| &integration.options)).unwrap_or(&none);
-    let mut read = match interpret::native(&Material { provider, options, inbound: &inbound }) {
-        Ok(read) => read,
-        Err(reason) => return Ok(refused(provider, credential, signature, &reason)),
-    };
-    let (mut verdict, mut message) = native::summary(&read);
-    if let Some(problem) = credential.as_ref().and_then(|credential| credential.problem.clone()) {
-        (verdict, message) = (Verdict::Unauthorized, problem);
-    }
-    let outcomes = match &integration {
-        Some(integration) => outcomes(app, integration, provider, &read, &inbound).await?,
-        None => Vec::new(),
-    };
-    let (events, ignored) = traces(std::mem::take(&mut read.items), outcomes);
-    Ok(Explanation {
+    let admitted = integration.as_ref().map(|integration| admit(app, integration, provider, &inbound)).transpose();
+    let mut explanation = Explanation {
         r#type: provider.meta().kind,
-        verdict,
-        message,
-        credential,
-        signature,
-        repaired: read.repaired,
-        events,
-        ignored,
-        changes: read.changes,
-        warnings: read.warnings.iter().map(ToString::to_string).collect(),
-    })
-}
-
-fn refused(
-    provider: &dyn Provider,
-    credential: Option<CredentialTrace>,
-    signature: Option<SignatureTrace>,
-    reason: &Reason,
-) -> Explanation {
-    Explanation {
-        r#type: provider.meta().kind,
-        verdict: reason.verdict(),
-        message: reason.to_string(),
-        credential,
-        signature,
+        verdict: Verdict::Invalid,
+        message: String::new(),
+        credential: integration.as_ref().map(|integration| credential(integration, &inbound)),
+        signature: integration.as_ref().and_then(|integration| signature(integration, &inbound)),
         repaired: false,
         events: Vec::new(),
         ignored: Vec::new(),
         changes: Vec::new(),
         warnings: Vec::new(),
+    };
+    let none = Compiled::none();
+    let options = options.as_ref().or(integration.as_ref().map(|integration| &integration.options)).unwrap_or(&none);
+    let mut read = match interpret::native(&Material { provider, options, inbound: &inbound }) {
+        Ok(read) => read,
+        Err(reason) => {
+            explanation.refuse(admitted.err().unwrap_or_else(|| Refusal::new(reason, integration.as_ref())));
+            return Ok(explanation);
+        }
+    };
+    (explanation.verdict, explanation.message) = native::summary(&read);
+    let effects = match (admitted, &integration) {
+        (Err(refusal), _) => {
+            explanation.refuse(refusal);
+            Effects::Unknown
+        }
+        (Ok(delivery_id), Some(integration)) => {
+            let submission = native::submission(integration, &inbound, &read, delivery_id.flatten());
+            app.store.read(move |conn| effects(conn, &submission)).await?
+        }
+        (Ok(_), None) => Effects::Unknown,
+    };
+    explanation.repaired = read.repaired;
+    explanation.warnings = read.warnings.iter().map(ToString::to_string).collect();
+    explanation.changes = std::mem::take(&mut read.changes);
+    explanation.take(read, effects);
+    Ok(explanation)
+}
+
+impl Explanation {
+    /// What is not accepted has its reason for a message; what the body says is shown all the same.
+    fn refuse(&mut self, refusal: Refusal) {
+        (self.verdict, self.message) = (refusal.verdict, refusal.reason.to_string());
     }
+
+    /// Puts what the body says and what that would do side by side.
+    fn take(&mut self, read: Interpreted, effects: Effects) {
+        let mut effects = match effects {
+            Effects::Unknown => None,
+            Effects::Known(effects) => Some(effects.into_iter()),
+            Effects::Duplicate => {
+                (self.verdict, self.message) = (Verdict::Duplicate, native::DUPLICATE.to_owned());
+                None
+            }
+        };
+        let mut next = || effects.as_mut().and_then(Iterator::next).flatten();
+        for item in read.items {
+            match item {
+                Interpretation::Event(mapped) | Interpretation::Unmapped { mapped, .. } => {
+                    self.events.push(EventTrace::new(*mapped, false, next()));
+                }
+                Interpretation::Ignored { at, why } => self.ignored.push(IgnoredTrace { at, why: why.into_owned() }),
+            }
+        }
+        for mapped in read.if_open {
+            if let Some(effect) = next() {
+                self.events.push(EventTrace::new(mapped, true, Some(effect)));
+                self.verdict = self.verdict.acting();
+            }
+        }
+    }
+}
+
+impl EventTrace {
+    fn new(mapped: Mapped, implied: bool, effect: Option<Effect>) -> Self {
+        let Mapped { mut event, mut origin } = mapped;
+        let Some(Effect { receipt, incident, why }) = effect else {
+            return Self { event, origin, implied, outcome: None, incident: None, why: None };
+        };
+        if receipt.dedup_key != event.dedup_key.as_str() {
+            origin.dedup_key = "there are too many catch-all incidents: this one is shared".into();
+            event.dedup_key = DedupKey::lenient(&receipt.dedup_key).unwrap_or(event.dedup_key);
+        }
+        Self { event, origin, implied, outcome: Some(receipt.outcome), incident, why: Some(why) }
+    }
+}
+
+/// Checks what a post checks before it reads the body, in its order, the rate limit left out. The delivery's id, where the
+/// signature covers one.
+fn admit(
+    app: &App,
+    integration: &Arc<Integration>,
+    provider: &dyn Provider,
+    inbound: &Inbound,
+) -> Result<Option<String>, Refusal> {
+    let refuse = |reason| Refusal::new(reason, Some(integration));
+    native::is_at(integration, Some(provider.meta().kind))?;
+    let limit = native::body_limit(app, integration);
+    if inbound.body.len() > limit {
+        return Err(refuse(Reason::TooLarge(limit)));
+    }
+    if !integration.enabled {
+        return Err(refuse(Reason::Disabled));
+    }
+    Ok(native::authorise(integration, inbound).map_err(refuse)?.delivery_id)
 }
 
 fn credential(integration: &Integration, inbound: &Inbound) -> CredentialTrace {
@@ -171,48 +235,52 @@ fn signature(integration: &Integration, inbound: &Inbound) -> Option<SignatureTr
     })
 }
 
-/// What an event would do, the incident that it meets, and why.
-type Effect = (Outcome, Option<Match>, String);
+/// What a request would do to the integration's incidents.
+enum Effects {
+    /// Nobody knows, or it would not get so far.
+    Unknown,
+    /// Nothing: the delivery had its effect before.
+    Duplicate,
+    /// One entry a posted item; `None`: it would be no event.
+    Known(Vec<Option<Effect>>),
+}
 
-async fn outcomes(
-    app: &App,
-    integration: &Arc<Integration>,
-    provider: &'static dyn Provider,
-    read: &Interpreted,
-    inbound: &Inbound,
-) -> Result<Vec<Effect>, StoreError> {
-    let submission = Submission {
-        tenant_id: Arc::clone(&integration.tenant_id),
-        integration_id: Arc::clone(&integration.id),
-        service_id: Arc::clone(&integration.service_id),
-        received_at: inbound.received_at,
-        actor: Actor::Tool,
-        mode: Mode::Live,
-        ledger: None,
-        items: read.posted(provider.meta().clock),
-        changes: Vec::new(),
-        delivery: None,
+/// What an event would do, the incident that it meets, and why.
+struct Effect {
+    receipt: EventReceipt,
+    incident: Option<Match>,
+    why: String,
+}
+
+fn effects(conn: &mut Conn, submission: &Submission) -> Result<Effects, StoreError> {
+    let at = submission.received_at;
+    if let Some(row) = seen_row(submission, at)
+        && find_seen(conn, &row, at)?.is_some()
+    {
+        return Ok(Effects::Duplicate);
+    }
+    let mut fold = lane::load(conn, &[submission], Purpose::Look)?;
+    let mut new = HashSet::new();
+    Ok(Effects::Known(submission.items.iter().map(|item| effect(&mut fold, submission, item, &mut new)).collect()))
+}
+
+/// Applies one item. `new` are the incidents that this very request opens: they have an id only in passing.
+fn effect<'a>(fold: &mut Fold<'a>, submission: &'a Submission, item: &'a Posted, new: &mut HashSet<String>) -> Option<Effect> {
+    let met = fold.open(submission, item).map(|incident| Match {
+        id: incident.id.clone(),
+        status: incident.status,
+        title: incident.title.clone(),
+    });
+    let receipt = fold.item(submission, item, submission.received_at)?;
+    let Some(met) = met else {
+        new.extend(receipt.incident_id.clone());
+        return Some(Effect { why: why(&receipt, None), receipt, incident: None });
     };
-    app.store
-        .read(move |conn| {
-            let mut fold = commit::load(conn, &[&submission])?;
-            let mut effects = Vec::with_capacity(submission.items.len());
-            for item in &submission.items {
-                let met = fold.open(&submission, item).map(|incident| Match {
-                    id: incident.id.clone(),
-                    status: incident.status,
-                    title: incident.title.clone(),
-                });
-                let one = std::slice::from_ref(item);
-                for receipt in fold.items(&submission, one, submission.received_at) {
-                    let why = why(&receipt, met.as_ref());
-                    let met = met.as_ref().map(|met| Match { id: met.id.clone(), status: met.status, title: met.title.clone() });
-                    effects.push((receipt.outcome, met, why));
-                }
-            }
-            Ok(effects)
-        })
-        .await
+    if new.contains(&met.id) {
+        let why = format!("an event before it in this request opens {:?}: {}", receipt.dedup_key, receipt.outcome.as_str());
+        return Some(Effect { receipt, incident: None, why });
+    }
+    Some(Effect { why: why(&receipt, Some(&met)), receipt, incident: Some(met) })
 }
 
 fn why(receipt: &EventReceipt, met: Option<&Match>) -> String {
@@ -225,24 +293,6 @@ fn why(receipt: &EventReceipt, met: Option<&Match>) -> String {
         (outcome, Some(met)) => format!("{} {}: {}", met.id, met.status.as_str(), outcome.as_str()),
         (outcome, None) => outcome.as_str().to_owned(),
     }
-}
-
-fn traces(items: Vec<Interpretation>, outcomes: Vec<Effect>) -> (Vec<EventTrace>, Vec<IgnoredTrace>) {
-    let mut outcomes = outcomes.into_iter();
-    let (mut events, mut ignored) = (Vec::new(), Vec::new());
-    for item in items {
-        match item {
-            Interpretation::Event(mapped) | Interpretation::Unmapped { mapped, .. } => {
-                let (outcome, incident, why) = match outcomes.next() {
-                    Some((outcome, incident, why)) => (Some(outcome), incident, Some(why)),
-                    None => (None, None, None),
-                };
-                events.push(EventTrace { event: mapped.event, origin: mapped.origin, outcome, incident, why });
-            }
-            Interpretation::Ignored { at, why } => ignored.push(IgnoredTrace { at, why: why.into_owned() }),
-        }
-    }
-    (events, ignored)
 }
 
 /// An explanation as JSON.

@@ -2,6 +2,9 @@
 //!
 //! However many events of a key a batch has, its incident is written once.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -53,10 +56,9 @@ impl<'a> Fold<'a> {
         Self { slots, rows: Rows::default(), catch_alls }
     }
 
-    /// The incident that is open for an item's key at this point of the batch.
+    /// The incident that an item meets at this point of the batch.
     pub fn open(&self, submission: &Submission, item: &Posted) -> Option<&Incident> {
-        let key = Key { integration_id: Arc::clone(&submission.integration_id), dedup_key: item.key.as_str().to_owned() };
-        self.slots.get(&key)?.state.open.as_ref()
+        self.open_of(submission, self.dedup_key(submission, item))
     }
 
     /// Applies the items of a submission, in order. `at` is when it counts as received.
@@ -64,11 +66,15 @@ impl<'a> Fold<'a> {
         items.iter().filter_map(|item| self.item(submission, item, at)).collect()
     }
 
-    fn item(&mut self, submission: &'a Submission, item: &'a Posted, at: Timestamp) -> Option<EventReceipt> {
+    /// Applies one item; `None`: it is no event, as things stand.
+    pub fn item(&mut self, submission: &'a Submission, item: &'a Posted, at: Timestamp) -> Option<EventReceipt> {
         let dedup_key = self.dedup_key(submission, item);
         let key = Key { integration_id: Arc::clone(&submission.integration_id), dedup_key: dedup_key.to_owned() };
         let slot = self.slots.entry(key.clone()).or_default();
         let open = slot.state.open.as_ref();
+        if is_unmapped(item) && open.is_none() {
+            *self.catch_alls.entry(Arc::clone(&submission.integration_id)).or_default() += 1;
+        }
         let meant = item.incident_id.as_ref().is_none_or(|id| open.is_some_and(|open| open.id == *id));
         let seen = item.unseen_since.is_some_and(|since| open.is_some_and(|open| open.last_seen > since));
         if seen || !meant || (item.only_if_open && open.is_none()) {
@@ -94,23 +100,16 @@ impl<'a> Fold<'a> {
         Some(receipt)
     }
 
-    /// The item's key; a catch-all beyond the twentieth shares one.
-    fn dedup_key(&mut self, submission: &Submission, item: &'a Posted) -> &'a str {
+    /// The key that an item counts for at this point of the batch; a catch-all beyond the twentieth shares one.
+    fn dedup_key<'i>(&self, submission: &Submission, item: &'i Posted) -> &'i str {
         let key = item.key.as_str();
-        let unmapped = matches!(&item.effect, Effect::Report(report) if report.catch_all == Some(Outcome::Unmapped));
-        if !unmapped {
-            return key;
-        }
-        let open = Key { integration_id: Arc::clone(&submission.integration_id), dedup_key: key.to_owned() };
-        if self.slots.get(&open).is_some_and(|slot| slot.state.open.is_some()) {
-            return key;
-        }
-        let count = self.catch_alls.entry(Arc::clone(&submission.integration_id)).or_default();
-        if *count >= CATCH_ALL_MAX {
-            return CATCH_ALL_OTHER;
-        }
-        *count += 1;
-        key
+        let full = || self.catch_alls.get(&submission.integration_id).is_some_and(|count| *count >= CATCH_ALL_MAX);
+        if is_unmapped(item) && self.open_of(submission, key).is_none() && full() { CATCH_ALL_OTHER } else { key }
+    }
+
+    fn open_of(&self, submission: &Submission, dedup_key: &str) -> Option<&Incident> {
+        let key = Key { integration_id: Arc::clone(&submission.integration_id), dedup_key: dedup_key.to_owned() };
+        self.slots.get(&key)?.state.open.as_ref()
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -204,7 +203,8 @@ impl<'a> Fold<'a> {
     pub fn ledger(&mut self, submission: &'a Submission, events: &[EventReceipt], at: Timestamp) {
         let Some(ledger) = &submission.ledger else { return };
         let bounds = events.first().zip(events.last()).map(|(first, last)| (first.id.clone(), last.id.clone()));
-        self.rows.requests.push(request_row(submission, ledger, ledger.verdict.as_str(), at, bounds));
+        let verdict = if events.is_empty() { ledger.verdict } else { ledger.verdict.acting() };
+        self.rows.requests.push(request_row(submission, ledger, verdict.as_str(), at, bounds));
         if let Some(seen) = seen_row(submission, at) {
             self.rows.seen.push(seen);
         }
@@ -240,6 +240,10 @@ impl<'a> Fold<'a> {
         self.rows.tombstones.sort_by(|a, b| a.key.cmp(&b.key));
         self.rows
     }
+}
+
+fn is_unmapped(item: &Posted) -> bool {
+    matches!(&item.effect, Effect::Report(report) if report.catch_all == Some(Outcome::Unmapped))
 }
 
 fn affect(state: &mut KeyState, effect: &Effect, arrival: &Arrival<'_>) -> Change {

@@ -105,7 +105,8 @@ async fn by_key(app: &App, inbound: &Inbound, key: &str) -> Result<Arc<Integrati
     if integration.signed() {
         // A key whose integration demands signatures is unknown without one.
         native::signature(&integration, &Scheme::Generic, inbound, inbound.received_at)
-            .map_err(|_| lookup::failed(app, inbound.peer, Refusal::new(Reason::UnknownKey, Some(&integration))))?;
+            .map_err(|_| lookup::failed(app, inbound.peer, Refusal::new(Reason::UnknownKey, Some(&integration))))?
+            .used(inbound.received_at);
     }
     credential.used(inbound.received_at);
     Ok(integration)

@@ -17,6 +17,9 @@ use crate::secret::{CredentialHash, Secret};
 use crate::signature;
 use crate::time::Timestamp;
 
+/// What is said of a delivery that came again.
+pub const DUPLICATE: &str = "this delivery had its effect before";
+
 /// An integration, and the hook by which it was found.
 #[derive(Clone)]
 pub struct Found {
@@ -35,15 +38,29 @@ pub async fn find(app: &App, kind: &str, hook: Option<&str>, peer: std::net::IpA
     let (integration, hook) = lookup::credential(app, CredentialKind::Hook, &hash, peer)
         .await?
         .ok_or_else(|| Refusal::new(Reason::UnknownHook, None))?;
-    if integration.deleted {
-        return Err(Refusal::deleted(Reason::UnknownHook, &integration));
-    }
-    let same = provider::by_type(kind).is_some_and(|provider| provider.meta().kind == integration.meta().kind);
-    if !same {
-        let path = format!("/api/integrations/{}", integration.meta().kind);
-        return Err(Refusal::new(Reason::WrongType(path), Some(&integration)));
-    }
+    let named = provider::by_type(kind).map(|provider| provider.meta().kind);
+    is_at(&integration, named)?;
     Ok(Found { integration, hook })
+}
+
+/// Whether the integration is there for a path that names the type `kind`.
+///
+/// # Errors
+/// It was deleted, or is of another type.
+pub fn is_at(integration: &Arc<Integration>, kind: Option<&str>) -> Result<(), Refusal> {
+    if integration.deleted {
+        return Err(Refusal::deleted(Reason::UnknownHook, integration));
+    }
+    let own = integration.meta().kind;
+    if kind != Some(own) {
+        return Err(Refusal::new(Reason::WrongType(format!("/api/integrations/{own}")), Some(integration)));
+    }
+    Ok(())
+}
+
+/// Bytes that a decoded body may have.
+pub fn body_limit(app: &App, integration: &Integration) -> usize {
+    integration.native_body_limit.unwrap_or(app.native_body)
 }
 
 /// Accepts a native request, or says why not.
@@ -57,34 +74,46 @@ pub async fn accept(app: &App, found: &Found, inbound: &Inbound) -> Result<Done,
         return Err(refuse(Reason::Disabled));
     }
     found.hook.used(inbound.received_at);
-    let delivery = authorise(integration, inbound).map_err(|reason| lookup::failed(app, inbound.peer, refuse(reason)))?;
+    let proof = authorise(integration, inbound).map_err(|reason| lookup::failed(app, inbound.peer, refuse(reason)))?;
+    proof.used(inbound.received_at);
     app.limits.check(integration).map_err(refuse)?;
     let read = interpret(integration, inbound).await.map_err(refuse)?;
     let (verdict, message) = summary(&read);
     let meta = integration.meta();
     let status = read.reply.as_ref().map_or(meta.success_status, |reply| reply.status);
-    let submission = Submission {
+    let row = ledger::row(inbound, Some(meta), verdict, status, Some(message.clone()));
+    let submission = Submission { ledger: Some(row), ..submission(integration, inbound, &read, proof.delivery_id) };
+    let receipt = app.commit(submission).await.map_err(|refused| refuse(refused.into()))?;
+    if receipt.duplicate_of.is_some() {
+        return Ok(Done { verdict: Some(Verdict::Duplicate), status, message: DUPLICATE.to_owned(), ..Done::default() });
+    }
+    let verdict = if receipt.events.is_empty() { verdict } else { verdict.acting() };
+    Ok(Done { verdict: Some(verdict), status, message, events: receipt.events, dedup_key: None, reply: read.reply })
+}
+
+/// What a request submits, but for its ledger row: the same for a post and for its explanation.
+pub fn submission(
+    integration: &Arc<Integration>,
+    inbound: &Inbound,
+    read: &Interpreted,
+    delivery_id: Option<String>,
+) -> Submission {
+    Submission {
         tenant_id: Arc::clone(&integration.tenant_id),
         integration_id: Arc::clone(&integration.id),
         service_id: Arc::clone(&integration.service_id),
         received_at: inbound.received_at,
         actor: Actor::Tool,
         mode: Mode::Live,
-        ledger: Some(ledger::row(inbound, Some(meta), verdict, status, Some(message.clone()))),
-        items: read.posted(meta.clock),
-        changes: read.changes,
-        delivery: delivery.map(|id| Delivery {
+        ledger: None,
+        items: read.posted(integration.meta().clock),
+        changes: read.changes.clone(),
+        delivery: delivery_id.map(|id| Delivery {
             id,
             body_hash: hex::encode(Sha256::digest(&inbound.body)),
             remembered: Delivery::REMEMBERED,
         }),
-    };
-    let receipt = app.commit(submission).await.map_err(|refused| refuse(refused.into()))?;
-    if receipt.duplicate_of.is_some() {
-        let message = "this delivery had its effect before".to_owned();
-        return Ok(Done { verdict: Some(Verdict::Duplicate), status, message, ..Done::default() });
     }
-    Ok(Done { verdict: Some(verdict), status, message, events: receipt.events, dedup_key: None, reply: read.reply })
 }
 
 /// Bodies from this size are read off the async threads.
@@ -122,19 +151,36 @@ pub fn summary(read: &Interpreted) -> (Verdict, String) {
     (Verdict::Accepted, message)
 }
 
-/// Whether the request brings what the integration's policy demands on top of the hook. The delivery's id, where the signature
-/// covers one.
+/// What proves the sender beyond the hook.
+#[derive(Default)]
+pub struct Proof<'a> {
+    credential: Option<&'a Credential>,
+    /// The delivery's id, where the signature covers one.
+    pub delivery_id: Option<String>,
+}
+
+impl Proof<'_> {
+    /// Notes that its credential was used.
+    pub fn used(&self, now: Timestamp) {
+        if let Some(credential) = self.credential {
+            credential.used(now);
+        }
+    }
+}
+
+/// Whether the request brings what the integration's policy demands on top of the hook. Only looks: that a credential was used
+/// is noted by who acts on it.
 ///
 /// # Errors
 /// [`Reason::Unauthorized`], and [`Reason::Unavailable`] while a secret does not open.
-pub fn authorise(integration: &Integration, inbound: &Inbound) -> Result<Option<String>, Reason> {
+pub fn authorise<'a>(integration: &'a Integration, inbound: &Inbound) -> Result<Proof<'a>, Reason> {
     let now = inbound.received_at;
     if integration.sealed_shut {
         return Err(Reason::Unavailable);
     }
     match integration.policy {
-        Policy::Hook => Ok(None),
-        Policy::Key => key(integration, inbound, now).map(|()| None),
+        Policy::Hook => Ok(Proof::default()),
+        Policy::Key => key(integration, inbound, now),
         Policy::Signature => signature(integration, scheme(integration, inbound), inbound, now),
     }
 }
@@ -146,16 +192,13 @@ pub fn scheme<'a>(integration: &'a Integration, inbound: &Inbound) -> &'a signat
     if standard { &signature::Scheme::StandardWebhooks } else { &integration.scheme }
 }
 
-fn key(integration: &Integration, inbound: &Inbound, now: Timestamp) -> Result<(), Reason> {
+fn key<'a>(integration: &'a Integration, inbound: &Inbound, now: Timestamp) -> Result<Proof<'a>, Reason> {
     let presented = signature::presented_keys(&inbound.headers, &inbound.query, integration.meta().key_headers);
     let held = presented
         .iter()
         .find_map(|presented| integration.credential(CredentialKind::Key, &CredentialHash::of(presented.key.expose()), now));
     match held {
-        Some(credential) => {
-            credential.used(now);
-            Ok(())
-        }
+        Some(credential) => Ok(Proof { credential: Some(credential), delivery_id: None }),
         None if presented.is_empty() => Err(Reason::Unauthorized("the key is missing".to_owned())),
         None => Err(Reason::Unauthorized("the key is not this integration's".to_owned())),
     }
@@ -165,20 +208,15 @@ fn key(integration: &Integration, inbound: &Inbound, now: Timestamp) -> Result<(
 ///
 /// # Errors
 /// [`Reason::Unauthorized`].
-pub fn signature(
-    integration: &Integration,
+pub fn signature<'a>(
+    integration: &'a Integration,
     scheme: &signature::Scheme,
     inbound: &Inbound,
     now: Timestamp,
-) -> Result<Option<String>, Reason> {
+) -> Result<Proof<'a>, Reason> {
     let (credentials, secrets): (Vec<&Arc<Credential>>, Vec<Secret>) = integration.secrets(now).into_iter().unzip();
-    match signature::check(scheme, &inbound.headers, &inbound.body, &secrets, now) {
-        Ok(verified) => {
-            if let Some(credential) = credentials.get(verified.secret) {
-                credential.used(now);
-            }
-            Ok(verified.delivery_id)
-        }
-        Err(why) => Err(Reason::Unauthorized(why.to_string())),
-    }
+    let verified = signature::check(scheme, &inbound.headers, &inbound.body, &secrets, now)
+        .map_err(|why| Reason::Unauthorized(why.to_string()))?;
+    let credential = credentials.get(verified.secret).map(|credential| &***credential);
+    Ok(Proof { credential, delivery_id: verified.delivery_id })
 }

@@ -171,7 +171,7 @@ async fn newer_news(app: &App, integration: &Integration, row: &Row, item: &Post
     let received_at = row.inbound.received_at;
     app.store
         .read(move |conn| {
-            let open = store::ingest::load_open(conn, &[&key])?;
+            let open = store::ingest::load_open(conn, &[&key], store::ingest::Purpose::Look)?;
             let newer = open.iter().any(|(_, incident)| incident.last_seen > received_at);
             Ok(newer || store::ingest::resolved_after(conn, &key, received_at)?)
         })

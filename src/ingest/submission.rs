@@ -58,6 +58,15 @@ impl Verdict {
             Self::Failed => "failed",
         }
     }
+
+    /// The verdict of a request that had an effect: one that says nothing by itself, and thereby that what was cut off before is
+    /// whole again, was not for nothing.
+    pub const fn acting(self) -> Self {
+        match self {
+            Self::Ignored => Self::Accepted,
+            verdict => verdict,
+        }
+    }
 }
 
 /// The ledger row of a request.

@@ -11,4 +11,7 @@ mod conformance;
 mod crash;
 mod e2e;
 mod hostile;
+mod house;
 mod nodes;
+mod order;
+mod pressure;

@@ -185,13 +185,13 @@ pub async fn replay(
 ) -> Result<HttpResponse, ApiError> {
     caller.need(Scope::IncidentsWrite)?;
     let id = id_of(Kind::Request, &path)?;
+    let (tenant_id, wanted) = (Arc::clone(&caller.tenant_id), id.clone());
+    let (row, content, made) = app.store.read(move |conn| requests::load(conn, &tenant_id, &wanted, COMPARED_MAX)).await?;
     let mut fields = Fields::read(&request, payload).await?;
     let mut flag = |name| fields.boolean(name).flatten().unwrap_or(false);
     let mut options = replaying::Options { dry_run: flag("dry_run"), force: flag("force"), notify: flag("notify"), draft: None };
     let draft = fields.object("options").flatten();
     fields.finish()?;
-    let (tenant_id, wanted) = (Arc::clone(&caller.tenant_id), id.clone());
-    let (row, content, made) = app.store.read(move |conn| requests::load(conn, &tenant_id, &wanted, COMPARED_MAX)).await?;
     let integration_id = row.integration_id.as_deref().ok_or_else(|| ApiError::conflict("the request has no integration"))?;
     let integration = integration(&app, &caller, integration_id)?;
     options.draft = draft.map(|draft| compile(integration.provider, &draft)).transpose()?;

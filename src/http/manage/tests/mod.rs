@@ -201,6 +201,8 @@ async fn the_list_of_routes() {
     PATCH /integrations/{id} integrations:write
     DELETE /integrations/{id} integrations:write
     POST /integrations/{id}/rotate integrations:write
+    POST /integrations/{id}/test integrations:write
+    POST /explain/{type} integrations:read
     POST /services integrations:write
     GET /services integrations:read
     GET /services/{id} integrations:read
@@ -209,10 +211,13 @@ async fn the_list_of_routes() {
     GET /incidents incidents:read
     GET /incidents/{id} incidents:read
     GET /incidents/{id}/events incidents:read
+    POST /incidents/{id}/acknowledge incidents:write
+    POST /incidents/{id}/resolve incidents:write
     GET /events incidents:read
     GET /events/{id} incidents:read
     GET /requests incidents:read
     GET /requests/{id} incidents:read
+    POST /requests/{id}/replay incidents:write
     GET /changes incidents:read
     POST /tokens admin
     GET /tokens admin
