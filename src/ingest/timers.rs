@@ -37,8 +37,10 @@ impl Timers {
         self.0.fetch_min(at.0, Ordering::AcqRel);
     }
 
+    /// A sweep that lies further ahead than any is put off was noted before the clock went back: it is due as well.
     fn is_due(&self, now: Timestamp) -> bool {
-        self.0.load(Ordering::Acquire) <= now.0
+        let at = self.0.load(Ordering::Acquire);
+        at <= now.0 || at > now.0.saturating_add(LATEST)
     }
 }
 

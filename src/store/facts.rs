@@ -40,15 +40,17 @@ fn check(conn: &mut Conn, sealer: &Sealer) -> Result<()> {
     Ok(())
 }
 
-/// Writes a row that says nothing: whether the store can be written is known only by writing.
+/// Writes a row that says nothing: whether the store can be written is known only by writing. Each time another value, because
+/// SQLite writes nothing where nothing changes.
 ///
 /// # Errors
 /// It cannot.
 pub fn touch(conn: &mut Conn) -> Result<()> {
     use crate::store::schema::facts::dsl;
-    let touched = diesel::update(dsl::facts.filter(dsl::name.eq(TOUCHED))).set(dsl::value.eq("")).execute(conn)?;
+    let value = uuid::Uuid::now_v7().to_string();
+    let touched = diesel::update(dsl::facts.filter(dsl::name.eq(TOUCHED))).set(dsl::value.eq(&value)).execute(conn)?;
     if touched == 0 {
-        diesel::insert_into(dsl::facts).values((dsl::name.eq(TOUCHED), dsl::value.eq(""))).execute(conn)?;
+        diesel::insert_into(dsl::facts).values((dsl::name.eq(TOUCHED), dsl::value.eq(&value))).execute(conn)?;
     }
     Ok(())
 }

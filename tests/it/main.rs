@@ -10,6 +10,7 @@ mod support;
 mod conformance;
 mod crash;
 mod e2e;
+mod hostile;
 mod house;
 mod nodes;
 mod order;
