@@ -11,7 +11,6 @@ use super::Session;
 use super::api::Query;
 use super::args::{Paging, word};
 use super::lookup::{self, Named};
-use super::read::text;
 use crate::duration::Span;
 
 /// Commands on integrations.
@@ -168,7 +167,7 @@ async fn create(session: &Session, args: &CreateArgs) -> anyhow::Result<()> {
         body.fields.insert("options".to_owned(), args.settings.options_on(Value::Null)?);
     }
     let answer = session.api.post(&["integrations"], &Value::Object(body.fields)).await?;
-    shown::with_credentials(session, &answer, body.generated.as_ref())
+    shown::created(session, &answer, body.generated.as_ref()).await
 }
 
 async fn list(session: &Session, paging: &Paging) -> anyhow::Result<()> {
@@ -179,7 +178,7 @@ async fn list(session: &Session, paging: &Paging) -> anyhow::Result<()> {
 async fn show(session: &Session, which: &Which) -> anyhow::Result<()> {
     let id = find(session, which).await?;
     let answer = session.api.get(&["integrations", &id], &Query::new()).await?;
-    shown::with_credentials(session, &answer, None)
+    shown::whole(session, &answer).await
 }
 
 async fn update(session: &Session, args: &UpdateArgs) -> anyhow::Result<()> {
@@ -195,7 +194,7 @@ async fn update(session: &Session, args: &UpdateArgs) -> anyhow::Result<()> {
         body.fields.insert("options".to_owned(), args.settings.options_on(current)?);
     }
     let answer = session.api.patch(&path, &Value::Object(body.fields)).await?;
-    shown::settings(session, &answer, body.generated.as_ref())
+    shown::settings(session, &answer, body.generated.as_ref()).await
 }
 
 async fn rotate(session: &Session, args: &RotateArgs) -> anyhow::Result<()> {
@@ -231,9 +230,7 @@ async fn test(session: &Session, which: &Which) -> anyhow::Result<()> {
     if session.out.is_json() {
         return session.out.json(&answer);
     }
-    let fields: Vec<(&str, String)> =
-        answer.as_object().into_iter().flatten().map(|(name, _)| (name.as_str(), text(&answer, name))).collect();
-    session.out.fields(&fields)
+    shown::tested(session, &answer)
 }
 
 #[cfg(test)]
