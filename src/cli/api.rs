@@ -93,7 +93,7 @@ fn refusal(status: StatusCode, code: &str, message: &str, details: &Value, reque
         other => std::slice::from_ref(other),
     };
     // The message of a single problem is that problem.
-    for detail in list.iter().filter_map(detail).filter(|detail| !message.contains(detail.as_str())) {
+    for detail in list.iter().filter_map(detail).filter(|detail| detail != message) {
         text.push_str(&format!("\n  - {detail}"));
     }
     if status == StatusCode::UNAUTHORIZED {

@@ -57,7 +57,12 @@ fn changes(entry: &Value) -> String {
         (None, Some(after)) if after.contains_key("what") => (&empty, after),
         _ => return String::new(),
     };
-    let differs = after.iter().filter(|(name, value)| *name != "updated_at" && before.get(*name) != Some(value));
+    let told = |name: &str, value: &Value| match before.get(name) {
+        Some(old) => name != "updated_at" && old != value,
+        // Beside a rotation its name stands in a column of its own.
+        None => name != "name" && value != &Value::Bool(false),
+    };
+    let differs = after.iter().filter(|(name, value)| told(name, value));
     let one = |(name, value): (&String, &Value)| match before.get(name) {
         Some(old) => format!("{name}: {} -> {}", shown(old), shown(value)),
         None => format!("{name}: {}", shown(value)),
@@ -84,6 +89,9 @@ mod tests {
         });
         assert_eq!(changes(&updated), "enabled: yes -> no, options: - -> {\"a\":1}");
         assert_eq!(changes(&json!({"before": null, "after": {"name": "prod"}})), "");
-        assert_eq!(changes(&json!({"before": null, "after": {"what": "key", "overlap": "1h"}})), "overlap: 1h, what: key");
+        assert_eq!(
+            changes(&json!({"before": null, "after": {"name": "prod", "given": false, "what": "key", "overlap": "1h"}})),
+            "overlap: 1h, what: key"
+        );
     }
 }

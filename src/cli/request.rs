@@ -237,7 +237,19 @@ async fn replay(session: &Session, args: &ReplayArgs) -> anyhow::Result<()> {
         ("verdict", text(&answer, "verdict")),
         ("message", text(&answer, "message")),
     ])?;
-    events(out, &answer)
+    let rows: Vec<Vec<String>> = array(&answer, "events")
+        .iter()
+        .map(|event| {
+            // Where nothing was applied there is no outcome, and the effect says why.
+            let result = first(event, &["outcome", "effect"]).replace('_', " ");
+            vec![text(event, "action"), result, cell(event, "dedup_key", 60), cell(event, "summary", 60)]
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    out.text("\nevents:")?;
+    out.table(&["ACTION", "RESULT", "KEY", "SUMMARY"], &rows, "")
 }
 
 #[cfg(test)]

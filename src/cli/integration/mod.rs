@@ -4,11 +4,12 @@ mod settings;
 mod shown;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
 
 use self::settings::Settings;
 use super::Session;
-use super::api::Query;
+use super::api::{ApiFailure, Query};
 use super::args::{Paging, word};
 use super::lookup::{self, Named};
 use crate::duration::Span;
@@ -217,7 +218,12 @@ async fn enable(session: &Session, which: &Which, enabled: bool) -> anyhow::Resu
 async fn delete(session: &Session, args: &DeleteArgs) -> anyhow::Result<()> {
     let id = find(session, &args.which).await?;
     let query = Query::new().with("open", args.resolve_open.then_some("resolve"));
-    let answer = session.api.delete(&["integrations", &id], &query).await?;
+    let answer = session.api.delete(&["integrations", &id], &query).await.map_err(|failure| match failure {
+        ApiFailure::Refused { status: StatusCode::CONFLICT, .. } if !args.resolve_open => {
+            anyhow::anyhow!("{failure}\n  hint: --resolve-open resolves them")
+        }
+        failure => failure.into(),
+    })?;
     if session.out.is_json() && !answer.is_null() {
         return session.out.json(&answer);
     }
