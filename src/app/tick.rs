@@ -24,6 +24,9 @@ pub async fn tick(app: Arc<App>, certificate: Option<Arc<Certificate>>) {
     loop {
         interval.tick().await;
         round = round.wrapping_add(1);
+        if let Some(certificate) = certificate.clone() {
+            let _ = tokio::task::spawn_blocking(move || certificate.refresh()).await;
+        }
         let version = app.directory.snapshot().version;
         if let Err(error) = app.directory.refresh().await {
             app.metrics.store_error(error.class());
@@ -38,9 +41,6 @@ pub async fn tick(app: Arc<App>, certificate: Option<Arc<Certificate>>) {
         }
         own::tick(&app);
         flush(&app, round.is_multiple_of(LAST_USED_EVERY)).await;
-        if let Some(certificate) = certificate.clone() {
-            let _ = tokio::task::spawn_blocking(move || certificate.refresh()).await;
-        }
     }
 }
 

@@ -23,6 +23,14 @@ pub fn check_master_key(conn: &mut Conn, sealer: &Sealer) -> Result<()> {
     }
 }
 
+/// Whether a service has started on this store before, and so may have sealed secrets with its master key.
+///
+/// # Errors
+/// The query failed.
+pub fn has_master_key(conn: &mut Conn) -> Result<bool> {
+    Ok(facts::table.find(NAME).select(facts::name).first::<String>(conn).optional()?.is_some())
+}
+
 fn check(conn: &mut Conn, sealer: &Sealer) -> Result<()> {
     let stored: Option<String> = facts::table.find(NAME).select(facts::value).first(conn).optional()?;
     if let Some(sealed) = stored {
@@ -69,8 +77,10 @@ mod tests {
             let mut conn = database.store.writer().unwrap();
             let right = testing::sealer();
             let other = Sealer::from_text(&Sealer::generate_text().unwrap()).unwrap();
+            assert!(!has_master_key(&mut conn).unwrap());
             check_master_key(&mut conn, &right).unwrap();
             check_master_key(&mut conn, &right).unwrap();
+            assert!(has_master_key(&mut conn).unwrap());
             let error = check_master_key(&mut conn, &other).unwrap_err();
             assert!(matches!(&error, StoreError::Refused(text) if text.contains("CALLBOX_MASTER_KEY")), "{error}");
         }

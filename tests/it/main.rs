@@ -7,6 +7,7 @@
 #[macro_use]
 mod support;
 
+mod cli;
 mod conformance;
 mod crash;
 mod e2e;
