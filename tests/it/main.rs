@@ -11,6 +11,7 @@ mod cli;
 mod conformance;
 mod crash;
 mod e2e;
+mod explain;
 mod hostile;
 mod house;
 mod nodes;
