@@ -294,11 +294,3 @@ fn warning_to_critical_escalates_once_in_any_order() {
         assert_eq!(key.open().severity, Severity::Critical);
     }
 }
-
-#[test]
-fn arrival_ignores_times() {
-    let mut key = Key::new(Clock::Arrival);
-    assert_eq!(key.trigger(100), Outcome::Opened);
-    assert_eq!(key.resolve(50), Outcome::Resolved);
-    assert_eq!(key.trigger(10), Outcome::Opened);
-}

@@ -179,3 +179,11 @@ fn a_reminder_pages_only_for_what_nobody_has_acknowledged() {
     assert_eq!(seen(&key.act(reminder(), |state, arrival, _| remind(state, arrival))), (Outcome::Updated, None));
     assert_eq!(key.open().status, Status::Acknowledged);
 }
+
+#[test]
+fn arrival_ignores_times() {
+    let mut key = Key::new(Clock::Arrival);
+    assert_eq!(key.trigger(100), Outcome::Opened);
+    assert_eq!(key.resolve(50), Outcome::Resolved);
+    assert_eq!(key.trigger(10), Outcome::Opened);
+}
