@@ -6,8 +6,11 @@
 
 mod answers;
 mod compression;
+mod connections;
+mod fields;
 mod framing;
 mod json;
+mod kept;
 mod keys;
 mod load;
 mod signatures;
@@ -102,9 +105,15 @@ impl Shared {
     }
 }
 
-/// How the shared services are started: senders may say who they are, and native bodies are small.
+/// How the shared services are started: senders may say who they are, native bodies are small, and a machine that has many tests
+/// to run is given time.
 fn options() -> Options {
-    let environment = [("CALLBOX_SERVER_TRUSTED_PROXIES", "127.0.0.0/8"), ("CALLBOX_LIMITS_NATIVE_BODY", "1MiB")];
+    let environment = [
+        ("CALLBOX_SERVER_TRUSTED_PROXIES", "127.0.0.0/8"),
+        ("CALLBOX_LIMITS_NATIVE_BODY", "1MiB"),
+        ("CALLBOX_LIMITS_ANSWER_WITHIN", "30s"),
+        ("CALLBOX_LIMITS_MAX_WAIT", "30s"),
+    ];
     let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     Options { environment, ..Options::default() }
 }

@@ -114,12 +114,12 @@ async fn h4_a_database_that_is_busy_is_503_and_recovers(database: Database) {
     for (answer, took) in futures_util::future::join_all(many).await {
         assert_eq!(answer.status, 503, "{}", answer.body);
         assert!(answer.headers["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
-        assert!(took < Duration::from_secs(2), "{took:?}");
+        assert!(took < Duration::from_secs(3), "{took:?}");
     }
     tokio::time::sleep(Duration::from_secs(3)).await;
     let (answer, took) = send("still during".into()).await;
     assert_eq!(answer.status, 503, "{}", answer.body);
-    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert!(took < Duration::from_secs(3), "{took:?}");
     drop(held);
     eventually(async || match send("after".into()).await.0 {
         answer if answer.status == 202 => Ok(()),
@@ -241,7 +241,7 @@ async fn h5_a_full_disk_is_503_for_everybody_and_recovers_without_restart() {
     let answers = futures_util::future::join_all((0..256).map(|n| send(format!("while it is full {n}")))).await;
     for (status, took) in answers {
         assert_eq!(status, 503);
-        assert!(took < Duration::from_millis(2500), "{took:?}");
+        assert!(took < Duration::from_secs(3), "{took:?}");
     }
     assert_eq!(api.get("/healthz").await.status, 200);
     assert_eq!(api.get("/readyz").await.status, 503, "it says that it takes nothing");
