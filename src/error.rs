@@ -107,7 +107,7 @@ impl ApiError {
                 [only] => format!("{}: {}", only.field, only.problem),
                 _ => format!("{} problems, see details", problems.len()),
             },
-            Self::Unauthorized => "an API token is needed: Authorization: Bearer <token>".into(),
+            Self::Unauthorized => "a valid API token is needed: Authorization: Bearer <token>".into(),
             Self::Forbidden(scope) => format!("the token lacks the scope {scope}"),
             Self::NotFound => "not found".into(),
             Self::MethodNotAllowed(allowed) => format!("method not allowed here; allowed: {allowed}"),
@@ -257,7 +257,7 @@ mod tests {
         400 {"error":{"code":"bad_request","message":"the body is not JSON","request_id":"req_1"}}
         400 {"error":{"code":"invalid","details":[{"field":"name","problem":"is missing"}],"message":"name: is missing","request_id":"req_1"}}
         400 {"error":{"code":"invalid","details":[{"field":"a","problem":"x"},{"field":"b","problem":"y"}],"message":"2 problems, see details","request_id":"req_1"}}
-        401 {"error":{"code":"unauthorized","message":"an API token is needed: Authorization: Bearer <token>","request_id":"req_1"}}
+        401 {"error":{"code":"unauthorized","message":"a valid API token is needed: Authorization: Bearer <token>","request_id":"req_1"}}
         403 {"error":{"code":"forbidden","message":"the token lacks the scope admin","request_id":"req_1"}}
         404 {"error":{"code":"not_found","message":"not found","request_id":"req_1"}}
         405 {"error":{"code":"method_not_allowed","message":"method not allowed here; allowed: GET, POST","request_id":"req_1"}}

@@ -1,4 +1,37 @@
-//! Callbox: the front door of on-call.
+//! Callbox: the front door of on-call, an inbound alert ingestion service compatible with PagerDuty.
+//!
+//! One crate: this library, and a `main` that turns arguments into a command. The core is pure (no I/O, no clock, no await; a test
+//! reads the sources and holds it to that), the shell around it thin.
+//!
+//! # The map
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`event`] | events in the terms of the Events API v2, their limits, the wire forms of v2, v1 and change events. *Pure* |
+//! | [`json`] | the one parse of a body, its repair, masking of credentials. *Pure* |
+//! | [`provider`] | monitoring tools: one file a tool, one fixtures folder, one line in a list. *Pure* |
+//! | [`signature`] | all cryptography over requests; schemes are data. *Pure* |
+//! | [`incident`] | the lifecycle: the state of a key and a report in, the new state and an outcome out. *Pure* |
+//! | [`ingest`] | the path of every request: credential, limit, interpretation, queue, group commit; timers, explain, replay |
+//! | [`store`] | SQL, on SQLite and PostgreSQL: one `Conn`, free query functions, one file a table family |
+//! | [`http`] | every route, bodies and answers; the management API; TLS |
+//! | [`error`] | the one map from what can go wrong to what the management API answers |
+//! | [`app`] | wiring: what a running service consists of, start, tick, orderly stop |
+//! | [`cli`] | one file a command; client commands know the HTTP API and nothing else |
+//! | [`config`] | every setting, its default, and all problems at once |
+//! | [`metrics`], [`telemetry`] | numbers with bounded labels; log lines that cannot be forged |
+//! | [`secret`], [`id`], [`time`], [`duration`] | values that must not be seen; identifiers; moments; lengths of time |
+//!
+//! # The path of a request
+//!
+//! ```text
+//! socket -> http::ingest -> ingest::native or ingest::keyed
+//!             look up in the snapshot, enabled, credential over the raw bytes, limit, interpret (provider, once)
+//!        -> App::commit -> ingest::queue (fair, bounded)
+//!        -> ingest::commit: take what waits, load the incidents of its keys, fold in memory (incident::apply),
+//!           write ledger, events, incidents and outbox in one transaction
+//!        -> answers, after the commit
+//! ```
 
 pub mod app;
 pub mod cli;

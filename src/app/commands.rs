@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 
-use super::{App, Running, keep, start};
+use super::{App, Running, keep, open_store, start};
 use crate::cli::connect::DEV_FILE;
-use crate::cli::local::{DoctorArgs, ServeArgs};
+use crate::cli::failure::usage;
+use crate::cli::local::{DatabaseArgs, DoctorArgs, ServeArgs};
+use crate::cli::output::Output;
 use crate::config::{self, Config, Database, Flags, LogFormat};
 use crate::ingest::snapshot::CredentialKind;
-use crate::secret::Secret;
+use crate::secret::{CredentialHash, Secret};
 use crate::store::{self, Store};
 use crate::telemetry;
 use crate::time::Clock;
@@ -27,10 +29,10 @@ pub fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let mut config = load(args.config.as_deref(), &args.flags())?;
     if args.dev {
         if let Database::Postgres(_) = config.store.database {
-            return Err(crate::cli::failure::usage("--dev is for SQLite; PostgreSQL needs the settings of a real service"));
+            return Err(usage("--dev is for SQLite; PostgreSQL needs the settings of a real service"));
         }
         if !config.server.listen.ip().is_loopback() {
-            return Err(crate::cli::failure::usage("--dev listens on loopback only"));
+            return Err(usage("--dev listens on loopback only"));
         }
         config.log.format = LogFormat::Text;
         config.log.level = tracing::Level::WARN;
@@ -47,7 +49,8 @@ pub fn serve(args: ServeArgs) -> anyhow::Result<()> {
 }
 
 fn load(file: Option<&Path>, flags: &Flags) -> anyhow::Result<Config> {
-    Config::load(file, config::environment(), flags).map_err(|error| crate::cli::failure::usage(error.to_string()))
+    let file = file.filter(|file| !file.as_os_str().is_empty());
+    Config::load(file, config::environment(), flags).map_err(|error| usage(error.to_string()))
 }
 
 /// The HTTP library brings threads of its own for requests; these are for the rest.
@@ -81,13 +84,14 @@ async fn welcome(running: &Running, database: &Database) -> anyhow::Result<()> {
     writeln!(out, "{text}").and_then(|()| out.flush()).context("cannot print")
 }
 
-/// The administrator's token: the one beside the database, or a new one where that file is gone.
+/// The administrator's token: the one beside the database, or a new one where that file is gone or its token does not hold any more.
 async fn administrator(app: &Arc<App>, database: &Path) -> anyhow::Result<Secret> {
     let path = keep::beside(database, ".token");
-    if let Some(token) = keep::read(&path)? {
+    let (tenant_id, now) = (app.default_tenant.to_string(), app.clock.now());
+    let holds = |token: &Secret| app.directory.snapshot().token(&CredentialHash::of(token.expose()), now).is_some();
+    if let Some(token) = keep::read(&path)?.filter(holds) {
         return Ok(token);
     }
-    let (tenant_id, now) = (app.default_tenant.to_string(), app.clock.now());
     let make = move |conn: &mut store::Conn| store::tokens::create_admin(conn, &tenant_id, "serve --dev", now);
     let store = app.store.clone();
     let token = tokio::task::spawn_blocking(move || store.writer().and_then(|mut conn| make(&mut conn)))
@@ -118,25 +122,34 @@ async fn demo_key(app: &Arc<App>) -> anyhow::Result<Secret> {
     key.ok_or_else(|| anyhow!("the integration `{DEMO}` has no live key"))
 }
 
-/// Brings the schema of `database` (a URL) up to date.
+/// Brings the schema of the database up to date. Returns which it was, without its password.
 ///
 /// # Errors
-/// The database cannot be opened, or a migration fails.
-pub fn migrate(database: &str) -> anyhow::Result<()> {
-    Store::open(settings(database)?)?;
-    Ok(())
+/// The settings are wrong, the database cannot be opened, or a migration fails.
+pub fn migrate(args: &DatabaseArgs) -> anyhow::Result<String> {
+    let config = load(args.config.as_deref(), &args.flags())?;
+    Store::open(open_store(&config)?)?;
+    Ok(shown(&config.store.database))
 }
 
-fn settings(database: &str) -> anyhow::Result<store::Settings> {
-    store::Settings::parse(database).map_err(|error| crate::cli::failure::usage(error.to_string()))
+/// A database as people know it: the file, or host and name.
+fn shown(database: &Database) -> String {
+    match database {
+        Database::Sqlite(path) => path.display().to_string(),
+        Database::Postgres(secret) => match url::Url::parse(secret.expose()) {
+            Ok(url) => format!("PostgreSQL {}{}", url.host_str().unwrap_or_default(), url.path()),
+            Err(_) => "PostgreSQL".to_owned(),
+        },
+    }
 }
 
-/// Makes a token with every scope straight in `database` (a URL), for the first access to a new installation.
+/// Makes a token with every scope straight in the database, for the first access to a new installation.
 ///
 /// # Errors
-/// The database cannot be opened or written.
-pub fn create_admin_token(database: &str, name: &str) -> anyhow::Result<Secret> {
-    let store = Store::open(settings(database)?)?;
+/// The settings are wrong, or the database cannot be opened or written.
+pub fn create_admin_token(args: &DatabaseArgs, name: &str) -> anyhow::Result<Secret> {
+    let config = load(args.config.as_deref(), &args.flags())?;
+    let store = Store::open(open_store(&config)?)?;
     let mut conn = store.writer()?;
     let now = Clock::System.now();
     let tenant_id = store::tenants::ensure_default(&mut conn, now)?;
@@ -147,13 +160,14 @@ pub fn create_admin_token(database: &str, name: &str) -> anyhow::Result<Secret> 
 ///
 /// # Errors
 /// At least one check failed.
-pub fn doctor(args: DoctorArgs) -> anyhow::Result<()> {
-    let flags = Flags { database: args.database.clone(), ..Flags::default() };
-    let config = load(args.config.as_deref(), &flags)?;
+pub fn doctor(args: &DoctorArgs, out: &Output) -> anyhow::Result<()> {
+    let config = load(args.database.config.as_deref(), &args.database.flags())?;
     let findings = super::doctor::examine(&config);
-    let mut out = std::io::stdout().lock();
-    for finding in &findings {
-        writeln!(out, "{finding}").context("cannot print")?;
+    if out.is_json() {
+        let checks: Vec<serde_json::Value> = findings.iter().map(super::doctor::Finding::to_json).collect();
+        out.json(&serde_json::json!({ "checks": checks }))?;
+    } else {
+        findings.iter().try_for_each(|finding| out.text(&finding.to_string()))?;
     }
     let failed = findings.iter().filter(|finding| finding.failed()).count();
     if failed > 0 { Err(anyhow!("{failed} of {} checks failed", findings.len())) } else { Ok(()) }

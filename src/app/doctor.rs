@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{keep, open_store};
+use super::{keep, store_settings};
 use crate::config::{Config, Database};
 use crate::http::tls::Certificate;
 use crate::secret::Sealer;
@@ -28,6 +28,16 @@ enum State {
 impl Finding {
     const fn new(what: &'static str, state: State, says: String) -> Self {
         Self { what, state, says }
+    }
+
+    /// For programs: what was looked at, `ok`, `note` or `failed`, and what was seen.
+    pub fn to_json(&self) -> serde_json::Value {
+        let status = match self.state {
+            State::Good => "ok",
+            State::Worth => "note",
+            State::Bad => "failed",
+        };
+        serde_json::json!({ "check": self.what, "status": status, "message": self.says })
     }
 
     /// Whether a service would not start, or not keep its promise.
@@ -82,7 +92,7 @@ fn store(config: &Config, findings: &mut Vec<Finding>) -> store::Result<()> {
         findings.push(Finding::new("database", State::Worth, says));
         return Ok(());
     }
-    let settings = open_store(config)?;
+    let settings = store_settings(config)?;
     let backend = settings.backend;
     let store = Store::open(settings)?;
     let mut conn = store.writer()?;

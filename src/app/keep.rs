@@ -6,36 +6,35 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use crate::cli::failure::usage;
 use crate::config::{Config, Database};
 use crate::secret::{Sealer, Secret};
 
 /// The secrets that a service runs with, and the lock on its file.
 pub struct Kept {
-    /// The master key.
-    pub master_key: Secret,
+    /// The master key; `None` where SQLite has none beside it.
+    pub master_key: Option<Secret>,
     /// Held as long as the service runs: two on one file would each take the other's writes for granted.
     pub lock: Option<File>,
 }
 
-/// Finds the master key: from the settings, or, on SQLite, from the file beside the database, which is made on the first start.
+/// Locks the SQLite file, and finds the master key: from the settings, or in the file beside the database.
 ///
 /// # Errors
-/// PostgreSQL without a master key, a file that cannot be read or written, or a database that another process serves.
+/// PostgreSQL without a master key ([`crate::cli::failure::Usage`]), a file that cannot be read, or a database that another process
+/// serves.
 pub fn keep(config: &Config) -> anyhow::Result<Kept> {
     let given = config.secrets.master_key.clone();
-    match (&config.store.database, given) {
-        (Database::Postgres(_), Some(master_key)) => Ok(Kept { master_key, lock: None }),
-        (Database::Postgres(_), None) => bail!(
+    match &config.store.database {
+        Database::Postgres(_) if given.is_none() => Err(usage(
             "PostgreSQL needs the master key that seals its secrets, the same on every node: set CALLBOX_MASTER_KEY or \
-             CALLBOX_MASTER_KEY_FILE to 32 random bytes in base64 (for example from `openssl rand -base64 32`)"
-        ),
-        (Database::Sqlite(path), given) => {
-            let lock = lock(path)?;
-            let master_key = match given {
-                Some(master_key) => master_key,
-                None => master_key_beside(path)?,
-            };
-            Ok(Kept { master_key, lock: Some(lock) })
+             CALLBOX_MASTER_KEY_FILE to 32 random bytes in base64 (for example from `openssl rand -base64 32`)",
+        )),
+        Database::Postgres(_) => Ok(Kept { master_key: given, lock: None }),
+        Database::Sqlite(path) => {
+            let lock = Some(lock(path)?);
+            let master_key = if given.is_some() { given } else { read(&beside(path, ".key"))? };
+            Ok(Kept { master_key, lock })
         }
     }
 }
@@ -58,12 +57,13 @@ fn lock(database: &Path) -> anyhow::Result<File> {
     }
 }
 
-fn master_key_beside(database: &Path) -> anyhow::Result<Secret> {
+/// Makes the master key of a SQLite database that has sealed nothing yet, and leaves it beside the file.
+///
+/// # Errors
+/// `sealed`: what was sealed needs the key that was there before; or the file cannot be written.
+pub fn first_master_key(database: &Path, sealed: bool) -> anyhow::Result<Secret> {
     let path = beside(database, ".key");
-    if let Some(text) = read(&path)? {
-        return Ok(text);
-    }
-    if std::fs::metadata(database).is_ok_and(|data| data.len() > 0) {
+    if sealed {
         bail!(
             "{} is there but its master key {} is not; bring the file back or set CALLBOX_MASTER_KEY",
             database.display(),

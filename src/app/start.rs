@@ -40,11 +40,19 @@ pub struct Running {
     _kept: Kept,
 }
 
+/// As [`store_settings`], for a command: a URL that cannot be used is the caller's mistake.
+///
+/// # Errors
+/// [`crate::cli::failure::Usage`].
+pub fn open_store(config: &Config) -> anyhow::Result<Settings> {
+    store_settings(config).map_err(|error| crate::cli::failure::usage(error.to_string()))
+}
+
 /// The database's settings from ours.
 ///
 /// # Errors
 /// The URL cannot be used.
-pub fn open_store(config: &Config) -> store::Result<Settings> {
+pub fn store_settings(config: &Config) -> store::Result<Settings> {
     let mut settings = match &config.store.database {
         Database::Sqlite(path) => Settings::parse(&format!("sqlite:{}", path.display()))?,
         Database::Postgres(url) => Settings::parse(url.expose())?,
@@ -59,14 +67,15 @@ pub fn open_store(config: &Config) -> store::Result<Settings> {
 /// # Errors
 /// The store, the master key, TLS or an address cannot be used; the text says which and what to do.
 pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Running> {
-    let kept = keep::keep(&config)?;
-    let (app, config, kept) = tokio::task::spawn_blocking(move || build(&config, clock, &kept).map(|app| (app, config, kept)))
-        .await
-        .context("starting was abandoned")??;
+    // The certificate first: what is wrong with it should not leave files behind.
     let certificate = match (&config.server.tls_cert, &config.server.tls_key) {
         (Some(chain), Some(key)) => Some(Certificate::open(chain, key)?),
         _ => None,
     };
+    let kept = keep::keep(&config)?;
+    let (app, config, kept) = tokio::task::spawn_blocking(move || build(&config, clock, &kept).map(|app| (app, config, kept)))
+        .await
+        .context("starting was abandoned")??;
     let face = if config.server.admin_listen.is_some() { Face::Senders } else { Face::All };
     let mut servers = Vec::new();
     let mut open = |face, address| -> anyhow::Result<SocketAddr> {
@@ -87,9 +96,9 @@ pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Running> {
 }
 
 fn build(config: &Config, clock: Clock, kept: &Kept) -> anyhow::Result<Arc<App>> {
-    let sealer = Sealer::from_text(&kept.master_key)?;
     let store = Store::open(open_store(config)?)?;
     let mut conn = store.writer()?;
+    let sealer = Sealer::from_text(&master_key(kept, &config.store.database, &mut conn)?)?;
     store::facts::check_master_key(&mut conn, &sealer)?;
     let default_tenant: Arc<str> = store::tenants::ensure_default(&mut conn, clock.now())?.into();
     let mut admin_token = config.secrets.admin_token.clone();
@@ -101,6 +110,15 @@ fn build(config: &Config, clock: Clock, kept: &Kept) -> anyhow::Result<Arc<App>>
     let app = assemble(parts, config)?;
     resume(&app)?;
     Ok(Arc::new(app))
+}
+
+/// The key that was found, or on the first start on a SQLite file a new one.
+fn master_key(kept: &Kept, database: &Database, conn: &mut store::Conn) -> anyhow::Result<Secret> {
+    match (&kept.master_key, database) {
+        (Some(master_key), _) => Ok(master_key.clone()),
+        (None, Database::Sqlite(path)) => keep::first_master_key(path, store::facts::has_master_key(conn)?),
+        (None, Database::Postgres(_)) => anyhow::bail!("no master key"),
+    }
 }
 
 /// What a service is assembled from.
@@ -174,8 +192,10 @@ fn resume(app: &App) -> store::Result<()> {
     let snapshot = app.directory.snapshot();
     for (tenant_id, own) in &snapshot.own {
         let id = own.id.to_string();
-        let keys = app.store.read_now(|conn| store::ingest::open_keys_like(conn, &id, "limited:"))?;
-        keys.into_iter().for_each(|key| app.watch.resume(tenant_id, key));
+        for prefix in ["limited:", "store:"] {
+            let keys = app.store.read_now(|conn| store::ingest::open_keys_like(conn, &id, prefix))?;
+            keys.into_iter().for_each(|key| app.watch.resume(tenant_id, key));
+        }
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::App;
 use crate::http::tls::Certificate;
-use crate::ingest::own::{self, LIMITED_QUIET};
+use crate::ingest::own;
 use crate::ingest::snapshot::Snapshot;
 use crate::ingest::timers;
 use crate::store::{self, Conn, Result};
@@ -24,6 +24,9 @@ pub async fn tick(app: Arc<App>, certificate: Option<Arc<Certificate>>) {
     loop {
         interval.tick().await;
         round = round.wrapping_add(1);
+        if let Some(certificate) = certificate.clone() {
+            let _ = tokio::task::spawn_blocking(move || certificate.refresh()).await;
+        }
         let version = app.directory.snapshot().version;
         if let Err(error) = app.directory.refresh().await {
             app.metrics.store_error(error.class());
@@ -36,13 +39,8 @@ pub async fn tick(app: Arc<App>, certificate: Option<Arc<Certificate>>) {
         if let Err(error) = timers::sweep(&app).await {
             tracing::warn!(%error, "timers could not be run; again in a second");
         }
-        for (tenant_id, key) in app.watch.quiet("limited:", LIMITED_QUIET) {
-            own::clear(&app, &tenant_id, &key);
-        }
+        own::tick(&app);
         flush(&app, round.is_multiple_of(LAST_USED_EVERY)).await;
-        if let Some(certificate) = certificate.clone() {
-            let _ = tokio::task::spawn_blocking(move || certificate.refresh()).await;
-        }
     }
 }
 

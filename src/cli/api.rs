@@ -88,15 +88,31 @@ fn refusal(status: StatusCode, code: &str, message: &str, details: &Value, reque
         text.push_str(&format!(", request {request_id}"));
     }
     text.push(')');
-    match details {
-        Value::Null => {}
-        Value::Array(list) => list.iter().for_each(|detail| text.push_str(&format!("\n  - {}", super::read::plain(detail)))),
-        other => text.push_str(&format!("\n  - {}", super::read::plain(other))),
+    let list = match details {
+        Value::Array(list) => list.as_slice(),
+        other => std::slice::from_ref(other),
+    };
+    // The message of a single problem is that problem.
+    for detail in list.iter().filter_map(detail).filter(|detail| detail != message) {
+        text.push_str(&format!("\n  - {detail}"));
     }
     if status == StatusCode::UNAUTHORIZED {
         text.push_str("\n  hint: give a token with --token or CALLBOX_TOKEN; `callbox token create --admin` makes the first one");
     }
     text
+}
+
+/// One problem in words. Numbers beside the message (`{"open_incidents": 2}`) are for programs: the message says them.
+fn detail(detail: &Value) -> Option<String> {
+    use super::read::{plain, text};
+    match detail {
+        Value::Null => None,
+        Value::Object(map) if map.contains_key("problem") => {
+            Some(format!("{}: {}", text(detail, "field"), text(detail, "problem")))
+        }
+        Value::Object(map) if map.values().all(Value::is_number) => None,
+        other => Some(plain(other)),
+    }
 }
 
 /// A connection to one Callbox.

@@ -1,13 +1,13 @@
 //! `callbox audit`: who changed what.
 
 use clap::Subcommand;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Session;
 use super::api::Query;
 use super::args::Paging;
 use super::output::Output;
-use super::read::{first, items};
+use super::read::{first, items, plain, text, time};
 use super::terminal;
 
 /// Commands on the audit log.
@@ -37,11 +37,61 @@ impl Command {
 }
 
 fn row(entry: &Value, out: &Output) -> Vec<String> {
+    let name = first(entry, &["after.name", "before.name"]);
     vec![
-        out.time(&first(entry, &["created_at", "at"])),
-        first(entry, &["actor", "created_by", "by"]),
-        first(entry, &["action", "what"]),
-        first(entry, &["object_id", "target_id", "object", "target"]),
-        terminal::clip(&terminal::line(&first(entry, &["details", "changes", "summary"])), 80),
+        time(entry, "created_at", out),
+        text(entry, "actor"),
+        text(entry, "action"),
+        if name.is_empty() { text(entry, "object_id") } else { terminal::clip(&terminal::line(&name), 40) },
+        terminal::clip(&terminal::line(&changes(entry)), 80),
     ]
+}
+
+/// What differs between before and after: `enabled: yes -> no`. Of what was made or taken away there is nothing to compare.
+fn changes(entry: &Value) -> String {
+    let side = |name: &str| entry.get(name).and_then(Value::as_object);
+    let empty = Map::new();
+    let (before, after) = match (side("before"), side("after")) {
+        (Some(before), Some(after)) => (before, after),
+        // A rotation says what it did.
+        (None, Some(after)) if after.contains_key("what") => (&empty, after),
+        _ => return String::new(),
+    };
+    let told = |name: &str, value: &Value| match before.get(name) {
+        Some(old) => name != "updated_at" && old != value,
+        // Beside a rotation its name stands in a column of its own.
+        None => name != "name" && value != &Value::Bool(false),
+    };
+    let differs = after.iter().filter(|(name, value)| told(name, value));
+    let one = |(name, value): (&String, &Value)| match before.get(name) {
+        Some(old) => format!("{name}: {} -> {}", shown(old), shown(value)),
+        None => format!("{name}: {}", shown(value)),
+    };
+    differs.map(one).collect::<Vec<_>>().join(", ")
+}
+
+fn shown(value: &Value) -> String {
+    let text = plain(value);
+    if text.is_empty() { "-".to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn changes_are_what_differs() {
+        let updated = json!({
+            "before": {"name": "prod", "enabled": true, "options": {}, "updated_at": "1"},
+            "after": {"name": "prod", "enabled": false, "options": {"a": 1}, "updated_at": "2"},
+        });
+        assert_eq!(changes(&updated), "enabled: yes -> no, options: - -> {\"a\":1}");
+        assert_eq!(changes(&json!({"before": null, "after": {"name": "prod"}})), "");
+        assert_eq!(
+            changes(&json!({"before": null, "after": {"name": "prod", "given": false, "what": "key", "overlap": "1h"}})),
+            "overlap: 1h, what: key"
+        );
+    }
 }

@@ -90,11 +90,16 @@ fn object(pairs: impl IntoIterator<Item = (String, String)>) -> Value {
 }
 
 /// Parts of the trace that have a place of their own below; the rest is printed as it is, so that nothing is left out.
-const PLACED: [&str; 7] = ["verdict", "message", "signature", "events", "ignored", "unmapped", "deliveries"];
+const PLACED: [&str; 8] = ["type", "verdict", "message", "signature", "events", "ignored", "unmapped", "deliveries"];
 
 fn print(out: &Output, trace: &Value) -> anyhow::Result<()> {
     let signature = trace.get("signature").map(signature).unwrap_or_default();
-    out.fields(&[("verdict", text(trace, "verdict")), ("message", text(trace, "message")), ("signature", signature)])?;
+    out.fields(&[
+        ("type", text(trace, "type")),
+        ("verdict", text(trace, "verdict")),
+        ("message", text(trace, "message")),
+        ("signature", signature),
+    ])?;
     for (index, event) in array(trace, "events").iter().enumerate() {
         print_event(out, index + 1, event)?;
     }
@@ -111,6 +116,7 @@ fn print(out: &Output, trace: &Value) -> anyhow::Result<()> {
         .into_iter()
         .flatten()
         .filter(|(name, _)| !PLACED.contains(&name.as_str()))
+        .filter(|(_, value)| *value != &Value::Bool(false))
         .map(|(name, value)| (name.as_str(), plain(value)))
         .filter(|(_, value)| !value.is_empty())
         .collect();

@@ -154,7 +154,9 @@ async fn show(session: &Session, wanted: &str) -> anyhow::Result<()> {
     if out.is_json() {
         return out.json(&incident);
     }
-    print_fields(out, &incident)?;
+    let integration = lookup::described(&session.api, Named::Integration, &text(&incident, "integration_id")).await;
+    let service = lookup::described(&session.api, Named::Service, &text(&incident, "service_id")).await;
+    print_fields(out, &incident, integration, service)?;
     for link in array(&incident, "links").iter().chain(array(&incident, "images")) {
         out.text(&format!(
             "link: {}  {}",
@@ -176,7 +178,7 @@ async fn show(session: &Session, wanted: &str) -> anyhow::Result<()> {
     }
 }
 
-fn print_fields(out: &Output, incident: &Value) -> anyhow::Result<()> {
+fn print_fields(out: &Output, incident: &Value, integration: String, service: String) -> anyhow::Result<()> {
     let field = |name: &str| text(incident, name);
     let at = |name: &str| time(incident, name, out);
     out.fields(&[
@@ -198,8 +200,8 @@ fn print_fields(out: &Output, incident: &Value) -> anyhow::Result<()> {
         ("acknowledged by", field("acknowledged_by")),
         ("resolved", at("resolved_at")),
         ("resolved by", field("resolved_by")),
-        ("integration", first(incident, &["integration.name", "integration_id"])),
-        ("service", first(incident, &["service.name", "service_id"])),
+        ("integration", integration),
+        ("service", service),
         ("previous incident", field("previous_incident_id")),
         ("client", field("client")),
         ("client url", field("client_url")),

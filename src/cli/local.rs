@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory};
 
-use super::failure::usage;
+use super::output::Output;
 use crate::config::Flags;
 
 /// Options of `callbox serve`. Each has a counterpart in the environment and in the file: flag > environment > file > default.
@@ -23,7 +23,7 @@ pub struct ServeArgs {
     #[arg(long)]
     pub dev: bool,
     /// Read settings from this TOML file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "CALLBOX_CONFIG", hide_env_values = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Address and port to listen on [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
@@ -45,18 +45,22 @@ pub struct ServeArgs {
     pub public_url: Option<String>,
 }
 
-/// Which database a command works on directly.
+/// The database that a command works on directly: found as `serve` finds it.
 #[derive(Args)]
 pub struct DatabaseArgs {
-    /// sqlite:FILE or postgres://…
-    #[arg(long, env = "CALLBOX_DATABASE", hide_env_values = true, default_value = "sqlite:callbox.db", value_name = "URL")]
-    pub database: String,
+    /// Read settings from this TOML file
+    #[arg(long, env = "CALLBOX_CONFIG", hide_env_values = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// sqlite:FILE or postgres://… [default: CALLBOX_DATABASE, the file's, or sqlite:callbox.db]
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
 }
 
 /// Options of `callbox migrate`.
 #[derive(Args)]
 #[command(after_help = "Examples:
   callbox migrate
+  callbox migrate --config /etc/callbox.toml
   callbox migrate --database postgres://callbox@db/callbox
 
 `serve` does the same at its start. Running it apart lets an upgrade fail before the old process is stopped: the previous release
@@ -76,12 +80,9 @@ pub struct MigrateArgs {
 
 Run it where the service runs, with the settings it has. Exit code 0: nothing to worry about.")]
 pub struct DoctorArgs {
-    /// Read settings from this TOML file
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// sqlite:FILE or postgres://… [default: CALLBOX_DATABASE, the file's, or sqlite:callbox.db]
-    #[arg(long, value_name = "URL")]
-    pub database: Option<String>,
+    /// Which database.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
 }
 
 /// Options of `callbox completions`.
@@ -125,25 +126,23 @@ impl ServeArgs {
     }
 }
 
-impl MigrateArgs {
-    /// Brings the schema up to date.
-    ///
-    /// # Errors
-    /// The database cannot be opened, or a migration fails.
-    pub fn run(&self) -> anyhow::Result<()> {
-        crate::app::migrate(self.database.checked()?)
+impl DatabaseArgs {
+    /// As the settings take them.
+    pub fn flags(&self) -> Flags {
+        Flags { database: self.database.clone(), ..Flags::default() }
     }
 }
 
-impl DatabaseArgs {
-    /// The URL.
+impl MigrateArgs {
+    /// Brings the schema up to date, and says of which database.
     ///
     /// # Errors
-    /// It is empty.
-    pub fn checked(&self) -> anyhow::Result<&str> {
-        if self.database.is_empty() {
-            return Err(usage("--database must not be empty: give sqlite:FILE or postgres://…"));
+    /// The settings are wrong, the database cannot be opened, or a migration fails.
+    pub fn run(&self, out: &Output) -> anyhow::Result<()> {
+        let database = crate::app::migrate(&self.database)?;
+        if out.is_json() {
+            return out.json(&serde_json::json!({ "database": database, "migrated": true }));
         }
-        Ok(&self.database)
+        out.text(&format!("the schema of {database} is up to date"))
     }
 }

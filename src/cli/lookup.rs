@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::Session;
-use super::api::{Api, PAGE_MAX, Query, next_cursor};
+use super::api::{Api, Query};
 use super::args::Paging;
 use super::failure::usage;
 use super::read::{items, text};
@@ -131,21 +131,22 @@ pub async fn incident(session: &Session, wanted: &str) -> anyhow::Result<String>
     incident_by_number(&session.api, number).await
 }
 
-/// Numbers rise with time, but for neighbours that were opened together: the search from the newest can end at the first page that
-/// lies wholly below.
 async fn incident_by_number(api: &Api, wanted: u64) -> anyhow::Result<String> {
-    let mut cursor = None;
-    loop {
-        let page = api.page(&["incidents"], &Query::new(), PAGE_MAX, cursor).await?;
-        let number = |incident: &Value| incident.get("number").and_then(Value::as_u64);
-        if let Some(incident) = items(&page).iter().find(|incident| number(incident) == Some(wanted)) {
-            return Ok(text(incident, "id"));
-        }
-        cursor = next_cursor(&page);
-        let passed = items(&page).iter().all(|incident| number(incident).is_some_and(|number| number < wanted));
-        if cursor.is_none() || passed {
-            return Err(anyhow::anyhow!("no incident has the number {wanted}"));
-        }
+    let page = api.page(&["incidents"], &Query::new().with("number", [wanted]), 1, None).await?;
+    match items(&page) {
+        [incident, ..] => Ok(text(incident, "id")),
+        [] => Err(anyhow::anyhow!("no incident has the number {wanted}")),
+    }
+}
+
+/// `name (id)` of an object, for print; the id alone where the token may not see it or it is gone.
+pub async fn described(api: &Api, kind: Named, id: &str) -> String {
+    if id.is_empty() {
+        return String::new();
+    }
+    match api.get(&[kind.collection(), id], &Query::new()).await {
+        Ok(object) if !text(&object, "name").is_empty() => format!("{} ({id})", text(&object, "name")),
+        _ => id.to_owned(),
     }
 }
 
@@ -174,20 +175,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_incident_by_number_is_found_on_a_later_page() {
+    async fn an_incident_is_found_by_its_number() {
         let server = Server::start([
-            Answer::json(200, r#"{"items":[{"id":"inc_c","number":14},{"id":"inc_b","number":13}],"next":"n"}"#),
-            Answer::json(200, r#"{"items":[{"id":"inc_a","number":12}],"next":"m"}"#),
+            Answer::json(200, r#"{"items":[{"id":"inc_a","number":12}],"next":null}"#),
+            Answer::json(200, r#"{"items":[],"next":null}"#),
         ]);
         assert_eq!(incident(&server.session(), "#12").await.unwrap(), "inc_a");
-        assert_eq!(server.requests().len(), 2);
-    }
-
-    #[tokio::test]
-    async fn the_search_for_a_number_ends() {
-        let server = Server::start([Answer::json(200, r#"{"items":[{"id":"inc_a","number":12}],"next":"more"}"#)]);
+        assert_eq!(server.requests()[0].line, "GET /api/v1/incidents?number=12&limit=1 HTTP/1.1");
         let error = incident(&server.session(), "99").await.unwrap_err();
         assert_eq!(error.to_string(), "no incident has the number 99");
         assert!(incident(&server.session(), "twelve").await.unwrap_err().is::<super::super::failure::Usage>());
+    }
+
+    #[tokio::test]
+    async fn a_name_that_may_not_be_seen_is_an_id() {
+        let server = Server::start([Answer::json(200, r#"{"name":"prod"}"#), Answer::json(403, r#"{"error":{"message":"no"}}"#)]);
+        let session = server.session();
+        assert_eq!(described(&session.api, Named::Service, "svc_1").await, "prod (svc_1)");
+        assert_eq!(described(&session.api, Named::Service, "svc_1").await, "svc_1");
     }
 }

@@ -111,8 +111,8 @@ pub struct Session {
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Serve(args) => crate::app::serve(args),
-        Command::Migrate(args) => args.run(),
-        Command::Doctor(args) => crate::app::doctor(args),
+        Command::Migrate(args) => args.run(&cli.global.output()),
+        Command::Doctor(args) => crate::app::doctor(&args, &cli.global.output()),
         Command::Completions(args) => args.run(),
         Command::Token(token::Command::Create(args)) if args.admin => args.run_on_database(&cli.global.output()),
         command => run_client(&cli.global, command),
@@ -193,6 +193,21 @@ mod tests {
             let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(after.contains("Example"), "{} has no example", command.get_name());
         }
+    }
+
+    /// clap keeps one value an id: an argument called like a global option would silently take its place.
+    #[test]
+    fn no_argument_hides_an_option_of_all_commands() {
+        fn check(command: &clap::Command, global: &[String]) {
+            for argument in command.get_arguments().filter(|argument| !argument.is_global_set()) {
+                let id = argument.get_id().to_string();
+                assert!(!global.contains(&id), "{} has an argument `{id}`", command.get_name());
+            }
+            command.get_subcommands().for_each(|inner| check(inner, global));
+        }
+        let top = Cli::command();
+        let global = top.get_arguments().filter(|argument| argument.is_global_set());
+        check(&top, &global.map(|argument| argument.get_id().to_string()).collect::<Vec<_>>());
     }
 
     #[test]

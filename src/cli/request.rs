@@ -108,7 +108,7 @@ async fn list(session: &Session, args: &ListArgs) -> anyhow::Result<()> {
         return out.json(&answer);
     }
     let rows: Vec<Vec<String>> = items(&answer).iter().map(|request| row(request, out)).collect();
-    out.table(&["RECEIVED", "VERDICT", "STATUS", "ROUTE", "EVENTS", "MESSAGE", "ID"], &rows, "no requests")?;
+    out.table(&["RECEIVED", "VERDICT", "STATUS", "ROUTE", "OUTCOMES", "MESSAGE", "ID"], &rows, "no requests")?;
     super::more(session, &answer)
 }
 
@@ -118,10 +118,20 @@ fn row(request: &Value, out: &Output) -> Vec<String> {
         text(request, "verdict"),
         text(request, "status"),
         cell(request, "route", 40),
-        array(request, "events").len().to_string(),
+        outcomes(request),
         cell(request, "message", 60),
         text(request, "id"),
     ]
+}
+
+/// What became of a request's events: `opened, 3 updated`.
+pub fn outcomes(request: &Value) -> String {
+    let counts = request.get("outcomes").and_then(Value::as_object).into_iter().flatten();
+    let one = |(outcome, count): (&String, &Value)| match count.as_u64() {
+        Some(1) | None => outcome.clone(),
+        Some(count) => format!("{count} {outcome}"),
+    };
+    counts.map(one).collect::<Vec<_>>().join(", ")
 }
 
 async fn show(session: &Session, id: &str) -> anyhow::Result<()> {
@@ -130,10 +140,11 @@ async fn show(session: &Session, id: &str) -> anyhow::Result<()> {
     if out.is_json() {
         return out.json(&request);
     }
+    let integration = lookup::described(&session.api, Named::Integration, &text(&request, "integration_id")).await;
     out.fields(&[
         ("request", text(&request, "id")),
         ("received", time(&request, "received_at", out)),
-        ("integration", text(&request, "integration_id")),
+        ("integration", integration),
         ("route", text(&request, "route")),
         ("verdict", text(&request, "verdict")),
         ("status", text(&request, "status")),
@@ -226,7 +237,19 @@ async fn replay(session: &Session, args: &ReplayArgs) -> anyhow::Result<()> {
         ("verdict", text(&answer, "verdict")),
         ("message", text(&answer, "message")),
     ])?;
-    events(out, &answer)
+    let rows: Vec<Vec<String>> = array(&answer, "events")
+        .iter()
+        .map(|event| {
+            // Where nothing was applied there is no outcome, and the effect says why.
+            let result = first(event, &["outcome", "effect"]).replace('_', " ");
+            vec![text(event, "action"), result, cell(event, "dedup_key", 60), cell(event, "summary", 60)]
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    out.text("\nevents:")?;
+    out.table(&["ACTION", "RESULT", "KEY", "SUMMARY"], &rows, "")
 }
 
 #[cfg(test)]
@@ -241,6 +264,12 @@ mod tests {
         assert_eq!(body(&json!({"body_base64": STANDARD.encode("plain text")})), "plain text");
         assert_eq!(body(&json!({"body": null})), "(empty)");
         assert_eq!(body(&json!({"body_base64": STANDARD.encode([0xff, 0xfe])})), "(2 bytes that are not text; base64)\n//4=");
+    }
+
+    #[test]
+    fn outcomes_are_counted() {
+        assert_eq!(outcomes(&json!({"outcomes": {"opened": 1, "updated": 3}})), "opened, 3 updated");
+        assert_eq!(outcomes(&json!({})), "");
     }
 
     #[test]

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::api::{ApiFailure, Query, next_cursor};
 use super::lookup::{self, Named};
-use super::read::{array, first, items, text, time};
-use super::request::Filter;
+use super::read::{items, text, time};
+use super::request::{Filter, outcomes};
 use super::{Session, terminal};
 
 /// How often new requests are asked for.
@@ -53,11 +53,13 @@ impl TailArgs {
         rows.iter().rev().for_each(|request| tail.seen.insert(&text(request, "id")));
         let shown: Vec<Value> = rows.iter().take(usize::from(self.lines)).cloned().collect();
         tail.print(&shown).await?;
-        while self.follow {
+        if !self.follow {
+            return Ok(());
+        }
+        loop {
             tokio::time::sleep(INTERVAL).await;
             tail.round().await?;
         }
-        Ok(())
     }
 }
 
@@ -135,9 +137,9 @@ fn line(at: &str, request: &Value, names: &HashMap<String, String>) -> String {
     if !message.is_empty() {
         line.push_str(&format!("  {}", terminal::clip(&message, 80)));
     }
-    for event in array(request, "events") {
-        let outcome = first(event, &["outcome"]);
-        line.push_str(&format!("  {}:{outcome} {}", text(event, "action"), terminal::clip(&text(event, "dedup_key"), 40)));
+    let outcomes = outcomes(request);
+    if !outcomes.is_empty() {
+        line.push_str(&format!("  {outcomes}"));
     }
     terminal::line(&line)
 }
@@ -178,10 +180,10 @@ mod tests {
     fn one_line_a_request() {
         let request = json!({
             "id": "req_1", "integration_id": "int_1", "verdict": "accepted", "route": "/v2/enqueue", "message": "Event\nprocessed",
-            "events": [{"action": "trigger", "outcome": "opened", "dedup_key": "a"}, {"action": "resolve", "outcome": "stale", "dedup_key": "b"}],
+            "outcomes": {"opened": 1, "resolved": 2},
         });
         let names = HashMap::from([("int_1".to_owned(), "prod".to_owned())]);
-        let expected = "T accepted     prod /v2/enqueue  Event\\nprocessed  trigger:opened a  resolve:stale b";
+        let expected = "T accepted     prod /v2/enqueue  Event\\nprocessed  opened, 2 resolved";
         assert_eq!(line("T", &request, &names), expected);
         assert!(line("T", &json!({"verdict": "unauthorized", "route": "/x"}), &names).ends_with("unauthorized - /x"));
     }

@@ -26,7 +26,9 @@ pub enum Command {
     #[command(after_help = "Example:\n  callbox token revoke ci")]
     Revoke {
         /// Name or id
-        token: String,
+        // Not `token`: that is the id of the option that all commands have, and it would take this value.
+        #[arg(value_name = "TOKEN")]
+        which: String,
     },
 }
 
@@ -63,14 +65,18 @@ impl CreateArgs {
     /// The database cannot be opened or written.
     pub fn run_on_database(&self, out: &Output) -> anyhow::Result<()> {
         let name = self.name.as_deref().unwrap_or("admin");
-        let token = crate::app::create_admin_token(self.database.checked()?, name)?;
+        let token = crate::app::create_admin_token(&self.database, name)?;
         if out.is_json() {
             return out.json(&json!({ "name": name, "token": token.expose() }));
         }
+        out.note(&format!("{name}, with every scope, shown only once:"))?;
         out.text(token.expose())
     }
 
     fn to_body(&self) -> anyhow::Result<Value> {
+        if self.database.database.is_some() {
+            return Err(usage("--database goes with --admin: other tokens are made by the running service"));
+        }
         let mut body = Map::new();
         body.insert("name".to_owned(), self.name.clone().into());
         body.insert("scopes".to_owned(), self.scopes.clone().into());
@@ -94,7 +100,7 @@ impl Command {
         match self {
             Self::Create(args) => create(session, args).await,
             Self::List(paging) => list(session, paging).await,
-            Self::Revoke { token } => revoke(session, token).await,
+            Self::Revoke { which } => revoke(session, which).await,
         }
     }
 }
@@ -162,7 +168,8 @@ mod tests {
         let body = create_args("--name ci --scope events:write --scope incidents:read").unwrap().to_body().unwrap();
         assert_eq!(body, json!({"name": "ci", "scopes": ["events:write", "incidents:read"]}));
         let admin = create_args("--admin --database sqlite:x.db").unwrap();
-        assert_eq!((admin.name.as_deref(), admin.database.database.as_str()), (Some("admin"), "sqlite:x.db"));
+        assert_eq!((admin.name.as_deref(), admin.database.database.as_deref()), (Some("admin"), Some("sqlite:x.db")));
+        assert!(create_args("--name ci --scope a --database sqlite:x.db").unwrap().to_body().is_err());
         assert_eq!(create_args("--admin --name root").unwrap().name.as_deref(), Some("root"));
         for bad in ["--name ci", "--scope events:write", "--admin --scope events:write", "--name a --scope b --expires-in soon"] {
             assert!(create_args(bad).is_none(), "{bad}");

@@ -14,7 +14,7 @@ pub async fn healthz() -> HttpResponse {
 
 /// `GET /readyz`: migrated, the store can be written, the configuration is fresh. `?verbose` says which.
 pub async fn readyz(app: Data<App>, request: HttpRequest) -> HttpResponse {
-    let writable = app.committer.write(|conn| store::facts::touch(conn)).await.is_ok();
+    let writable = app.committer.write(store::facts::touch).await.is_ok();
     let fresh = app.directory.confirmed();
     let ready = writable && fresh;
     let mut body = json!({"status": if ready { "ready" } else { "not ready" }});

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -28,7 +28,7 @@ pub struct Certificate {
     chain: PathBuf,
     key: PathBuf,
     current: ArcSwap<CertifiedKey>,
-    read_at: ArcSwap<Option<SystemTime>>,
+    read_at: ArcSwap<[Stamp; 2]>,
 }
 
 impl Certificate {
@@ -37,20 +37,20 @@ impl Certificate {
     /// # Errors
     /// See [`TlsError`].
     pub fn open(chain: &Path, key: &Path) -> Result<Arc<Self>, TlsError> {
-        let changed = changed(chain, key);
+        let stamps = stamps(chain, key);
         let certified = read(chain, key)?;
         Ok(Arc::new(Self {
             chain: chain.to_owned(),
             key: key.to_owned(),
             current: ArcSwap::from_pointee(certified),
-            read_at: ArcSwap::from_pointee(changed),
+            read_at: ArcSwap::from_pointee(stamps),
         }))
     }
 
     /// Reads the files again if one of them has changed. A pair that does not work is left where it is: the old one serves on.
     pub fn refresh(&self) {
-        let changed = changed(&self.chain, &self.key);
-        if changed == **self.read_at.load() {
+        let stamps = stamps(&self.chain, &self.key);
+        if stamps == **self.read_at.load() {
             return;
         }
         match read(&self.chain, &self.key) {
@@ -60,7 +60,7 @@ impl Certificate {
             }
             Err(error) => tracing::error!(%error, "the TLS certificate changed and cannot be used; the old one serves on"),
         }
-        self.read_at.store(Arc::new(changed));
+        self.read_at.store(Arc::new(stamps));
     }
 
     /// The server's side of TLS with this certificate, for HTTP/1.1 and HTTP/2.
@@ -78,6 +78,10 @@ impl Certificate {
     }
 }
 
+/// What tells two states of a file apart: its time and length. `None` where it cannot be seen. Not only a later time: a file moved
+/// into place keeps its own, which may lie before the old one's.
+type Stamp = Option<(SystemTime, u64)>;
+
 #[derive(Debug)]
 struct Resolver(Arc<Certificate>);
 
@@ -87,13 +91,18 @@ impl ResolvesServerCert for Resolver {
     }
 }
 
-fn changed(chain: &Path, key: &Path) -> Option<SystemTime> {
-    let modified = |path: &Path| std::fs::metadata(path).and_then(|data| data.modified()).ok();
-    modified(chain).max(modified(key))
+fn stamps(chain: &Path, key: &Path) -> [Stamp; 2] {
+    [chain, key].map(|path| std::fs::metadata(path).ok().and_then(|data| Some((data.modified().ok()?, data.len()))))
 }
 
 fn read(chain: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
-    let file = |path: &Path, error: rustls::pki_types::pem::Error| TlsError::File(path.to_owned(), error.to_string());
+    let file = |path: &Path, error: pem::Error| {
+        let why = match error {
+            pem::Error::Io(error) => format!("cannot be read: {error}"),
+            error => format!("holds no usable PEM: {error}"),
+        };
+        TlsError::File(path.to_owned(), why)
+    };
     let certificates: Vec<CertificateDer<'static>> =
         CertificateDer::pem_file_iter(chain).and_then(Iterator::collect).map_err(|error| file(chain, error))?;
     if certificates.is_empty() {

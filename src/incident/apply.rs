@@ -144,7 +144,8 @@ fn update(incident: &mut Incident, report: &Report, order: Option<i64>, arrival:
 /// Adds a trigger to an open incident: counts it, raises the severity, and shows what it is the newest to say.
 fn count(incident: &mut Incident, report: &Report, order: Option<i64>, received_at: Timestamp) {
     incident.event_count = incident.event_count.saturating_add(1);
-    incident.last_seen = received_at;
+    // A replay keeps the time at which it was received first.
+    incident.last_seen = incident.last_seen.max(received_at);
     incident.severity = incident.severity.max(report.severity);
     let Incident { evidence, shown, title, source, expires_at, .. } = incident;
     let newest = match (order, evidence.as_mut()) {
@@ -219,7 +220,7 @@ fn resolve(state: &mut KeyState, report: &Report, arrival: &Arrival<'_>) -> Chan
     if let Some((incident, order)) = late.zip(order) {
         take_back(incident, order);
         let mut change = Change::on(incident, Outcome::Stale, arrival.event_id);
-        change.buried = bury(state, order, arrival.received_at);
+        change.buried = bury(state, order, arrival.received_at, false);
         return change;
     }
     let mut change = match state.open.take() {
@@ -237,7 +238,7 @@ fn resolve(state: &mut KeyState, report: &Report, arrival: &Arrival<'_>) -> Chan
         }
     };
     if let Some(order) = order {
-        change.buried |= bury(state, order, arrival.received_at);
+        change.buried |= bury(state, order, arrival.received_at, change.closed.is_some());
     }
     change
 }
@@ -260,10 +261,10 @@ fn take_back(incident: &mut Incident, order: i64) {
     *severity = evidence.severity().unwrap_or(Severity::Error);
 }
 
-/// Remembers a resolve that the tool sent, unless a newer one is remembered; whether anything changed.
-fn bury(state: &mut KeyState, order: i64, received_at: Timestamp) -> bool {
+/// Remembers a resolve that the tool sent, unless it did nothing and a newer one is remembered; whether anything changed.
+fn bury(state: &mut KeyState, order: i64, received_at: Timestamp, closed: bool) -> bool {
     let known = remembered(state.tombstone.as_ref(), received_at).map(|(order, _)| order.0);
-    if known.is_some_and(|known| known >= order) {
+    if !closed && known.is_some_and(|known| known >= order) {
         return false;
     }
     let tombstone = state.tombstone.get_or_insert_default();
@@ -286,13 +287,14 @@ pub fn unacknowledge(state: &mut KeyState, arrival: &Arrival<'_>) -> Change {
     }
 }
 
-/// Pages again for an incident that nobody has acknowledged.
+/// Pages again for an incident that nobody has acknowledged; it may have been since the timer was read.
 pub fn remind(state: &mut KeyState, arrival: &Arrival<'_>) -> Change {
     match &mut state.open {
-        Some(incident) => {
+        Some(incident) if incident.status == Status::Triggered => {
             incident.reminded_at = Some(arrival.received_at);
             Change { notice: Some(Notice::Triggered), ..Change::on(incident, Outcome::Updated, arrival.event_id) }
         }
+        Some(incident) => Change::on(incident, Outcome::Updated, arrival.event_id),
         None => Change::nothing(Outcome::Unmatched),
     }
 }

@@ -12,7 +12,7 @@ use super::interpret::{self, Interpretation, Interpreted, Material};
 use super::refusal::{Reason, Refusal};
 use super::snapshot::{Integration, Policy};
 use super::submission::{EventReceipt, Posted, Submission, Verdict};
-use super::{commit, native};
+use super::{lane, native};
 use crate::app::App;
 use crate::event::{ChangeEvent, DedupKey, Event};
 use crate::incident::{Outcome, Status};
@@ -259,7 +259,7 @@ fn effects(conn: &mut Conn, submission: &Submission) -> Result<Effects, StoreErr
     {
         return Ok(Effects::Duplicate);
     }
-    let mut fold = commit::load(conn, &[submission], Purpose::Look)?;
+    let mut fold = lane::load(conn, &[submission], Purpose::Look)?;
     let mut new = HashSet::new();
     Ok(Effects::Known(submission.items.iter().map(|item| effect(&mut fold, submission, item, &mut new)).collect()))
 }

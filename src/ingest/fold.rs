@@ -2,6 +2,9 @@
 //!
 //! However many events of a key a batch has, its incident is written once.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

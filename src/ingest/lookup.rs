@@ -9,7 +9,8 @@ use crate::app::App;
 use crate::secret::CredentialHash;
 use crate::time::Timestamp;
 
-/// The integration of a hook or key. One that is unknown in memory is looked up once in the store; `None`: nobody has it.
+/// The integration of a hook or key; the caller must look whether it is a deleted one. One that is unknown in memory is looked up
+/// once in the store; `None`: nobody has it.
 ///
 /// # Errors
 /// [`Reason::Shielded`] for an address that failed too often, [`Reason::Unavailable`] when the store could not be asked: what is
@@ -21,15 +22,27 @@ pub async fn credential(
     peer: IpAddr,
 ) -> Result<Option<(Arc<Integration>, Arc<Credential>)>, Refusal> {
     let now = app.clock.now();
-    if let Some(found) = known(&app.directory.snapshot(), kind, hash, now) {
-        return Ok(Some(found));
-    }
-    again(app, hash, peer).await?;
     let found = known(&app.directory.snapshot(), kind, hash, now);
-    if found.is_none() {
+    let gone = match found {
+        Some((integration, _)) if integration.deleted => Some(integration),
+        Some(found) => return Ok(Some(found)),
+        None => None,
+    };
+    // What is deleted costs what is unknown costs, and counts as it does: nobody can tell the two apart.
+    again(app, hash, peer).await.map_err(|refusal| of_deleted(refusal, gone.as_ref()))?;
+    let found = known(&app.directory.snapshot(), kind, hash, now);
+    if found.as_ref().is_none_or(|(integration, _)| integration.deleted) {
         app.shield.failed(peer);
     }
     Ok(found)
+}
+
+/// An address that is told to wait has still posted to what was deleted, and the owner should know.
+fn of_deleted(refusal: Refusal, gone: Option<&Arc<Integration>>) -> Refusal {
+    match gone {
+        Some(integration) if refusal.reason == Reason::Shielded => Refusal::deleted(refusal.reason, integration),
+        _ => refusal,
+    }
 }
 
 /// An API token, looked up like a hook or key.

@@ -11,6 +11,7 @@ pub mod fold;
 pub mod inbound;
 pub mod interpret;
 pub mod keyed;
+pub mod lane;
 pub mod ledger;
 pub mod limit;
 pub mod lookup;
@@ -23,4 +24,6 @@ pub mod refusals;
 pub mod replay;
 pub mod snapshot;
 pub mod submission;
+#[cfg(test)]
+mod testing;
 pub mod timers;

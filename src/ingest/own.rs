@@ -1,6 +1,7 @@
 //! Incidents about ourselves: what threatens a tenant's alerts is an incident like any other, of a built-in integration.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,8 +12,8 @@ use crate::event::{Action, DedupKey, Event, Severity};
 use crate::incident::{Actor, Report};
 use crate::provider::Clock;
 
-/// How long after the last refusal `limited:…` resolves.
-pub const LIMITED_QUIET: Duration = Duration::from_secs(300);
+/// How long after it was last true an incident about limits or the store resolves.
+const QUIET: Duration = Duration::from_secs(300);
 /// How often an incident that is open already is raised again.
 const AGAIN: Duration = Duration::from_secs(60);
 /// How often requests to a deleted integration are worth an incident.
@@ -20,7 +21,14 @@ const DELETED_AGAIN: Duration = Duration::from_secs(24 * 3600);
 
 /// What was raised, and when it was last true.
 #[derive(Default)]
-pub struct Watch(Mutex<HashMap<(Arc<str>, String), Raised>>);
+pub struct Watch {
+    raised: Mutex<HashMap<(Arc<str>, String), Raised>>,
+    /// Requests that were answered 503 since the store last worked.
+    unavailable: AtomicU64,
+}
+
+/// The key of the incident that says that requests were turned away because the store did not work.
+const STORE: &str = "store:unavailable";
 
 struct Raised {
     /// When it was last submitted.
@@ -31,6 +39,9 @@ struct Raised {
 
 /// Notes a refusal that threatens alerts; raises an incident where it is the first for a while.
 pub fn note(app: &Arc<App>, refusal: &Refusal) {
+    if refusal.reason == Reason::Unavailable {
+        app.watch.unavailable.fetch_add(1, Ordering::Relaxed);
+    }
     let Some(integration) = &refusal.integration else { return };
     let meta = integration.meta();
     let (key, again, summary) = match (&refusal.reason, refusal.verdict) {
@@ -68,7 +79,7 @@ fn smaller(kind: &str) -> &'static str {
 impl Watch {
     /// Notes that `key` is true now; whether it is time to raise it.
     fn due(&self, tenant_id: &Arc<str>, key: &str, again: Duration) -> bool {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.raised.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         match all.get_mut(&(Arc::clone(tenant_id), key.to_owned())) {
             Some(raised) => {
@@ -89,13 +100,13 @@ impl Watch {
     /// Notes incidents that were open when the service started.
     pub fn resume(&self, tenant_id: &Arc<str>, key: String) {
         let now = Instant::now();
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.raised.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert((Arc::clone(tenant_id), key), Raised { at: now, last: now });
     }
 
     /// Takes out the keys beginning with `prefix` that have not been true for `quiet`.
-    pub fn quiet(&self, prefix: &str, quiet: Duration) -> Vec<(Arc<str>, String)> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn quiet(&self, prefix: &str, quiet: Duration) -> Vec<(Arc<str>, String)> {
+        let mut all = self.raised.lock().unwrap_or_else(PoisonError::into_inner);
         let over: Vec<(Arc<str>, String)> = all
             .iter()
             .filter(|((_, key), raised)| key.starts_with(prefix) && raised.last.elapsed() >= quiet)
@@ -108,13 +119,28 @@ impl Watch {
     }
 }
 
+/// Says, once the store works again, that it did not, and resolves what is over; every second.
+pub fn tick(app: &Arc<App>) {
+    let turned_away = app.watch.unavailable.swap(0, Ordering::Relaxed);
+    if turned_away > 0 {
+        app.watch.due(&app.default_tenant, STORE, AGAIN);
+        let summary = format!("{turned_away} requests were answered 503: the store did not work");
+        raise(app, &app.default_tenant, STORE, &summary);
+    }
+    for prefix in ["limited:", STORE] {
+        for (tenant_id, key) in app.watch.quiet(prefix, QUIET) {
+            clear(app, &tenant_id, &key);
+        }
+    }
+}
+
 /// Opens (or adds to) an incident of the tenant's built-in integration; does not wait for it.
 pub fn raise(app: &Arc<App>, tenant_id: &Arc<str>, key: &str, summary: &str) {
     submit(app, tenant_id, key, summary, Action::Trigger);
 }
 
 /// Resolves it.
-pub fn clear(app: &Arc<App>, tenant_id: &Arc<str>, key: &str) {
+fn clear(app: &Arc<App>, tenant_id: &Arc<str>, key: &str) {
     submit(app, tenant_id, key, "", Action::Resolve);
 }
 

@@ -1,6 +1,9 @@
 //! The bounded queue before a committer: one FIFO an integration, served round robin, so that one that floods does not delay the
 //! others.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

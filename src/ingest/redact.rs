@@ -38,12 +38,14 @@ pub fn query(pairs: &[(String, String)]) -> String {
     out.finish()
 }
 
-/// The body with the value of each credential field overwritten by `*` of the same length.
+/// The body with the value of each credential field overwritten by `*` of the same length. A content type is believed only of what
+/// cannot be JSON: `curl -d` calls everything a form.
 pub fn body<'a>(body: &'a [u8], headers: &Headers, meta: Option<&Meta>) -> Cow<'a, [u8]> {
     let mut names = SECRET_FIELDS.to_vec();
     names.extend(meta.map_or(&[][..], |meta| meta.secret_fields));
     let form = headers.get("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-    if form { json::mask_form(body, &names) } else { json::mask(body, &names) }
+    let like_json = body.trim_ascii_start().first().is_some_and(|byte| b"{[\"".contains(byte));
+    if form && !like_json { json::mask_form(body, &names) } else { json::mask(body, &names) }
 }
 
 #[cfg(test)]
@@ -64,6 +66,13 @@ mod tests {
         assert!(kept.contains("sha256=00") && kept.contains("application/json"), "{kept}");
         let pairs = [("integrationId".to_owned(), "hush".to_owned()), ("msg".to_owned(), "a b".to_owned())];
         assert_eq!(query(&pairs), "integrationId=%5Bredacted%5D&msg=a+b");
+    }
+
+    #[test]
+    fn json_that_is_called_a_form_is_json() {
+        let form = Headers::new([("Content-Type", "application/x-www-form-urlencoded")]);
+        assert_eq!(body(b" {\"routing_key\":\"0123\"}", &form, None).as_ref(), b" {\"routing_key\":\"****\"}");
+        assert_eq!(body(b"routing_key=0123&a=b", &form, None).as_ref(), b"routing_key=****&a=b");
     }
 
     #[test]

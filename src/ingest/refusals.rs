@@ -18,11 +18,15 @@ const ROWS_A_MINUTE: i64 = 10;
 /// Which counter: tenant, integration (empty where none is known), verdict, minute since the epoch.
 type Key = (Arc<str>, Arc<str>, &'static str, i64);
 
+/// How often each was refused.
+#[derive(Clone, Default)]
+pub struct Counts(HashMap<Key, i64>);
+
 #[derive(Default)]
 struct State {
     /// This minute's and the last one's totals, so that the first rows of a minute are known.
     seen: HashMap<Key, i64>,
-    unwritten: HashMap<Key, i64>,
+    unwritten: Counts,
     rows: Vec<Row>,
 }
 
@@ -40,7 +44,7 @@ pub struct Refusals(Mutex<State>);
 /// What one flush writes.
 #[derive(Default)]
 pub struct Unwritten {
-    counts: HashMap<Key, i64>,
+    counts: Counts,
     rows: Vec<Row>,
 }
 
@@ -54,7 +58,7 @@ impl Refusals {
         let minute = inbound.received_at.seconds().div_euclid(60);
         let key: Key = (tenant_id, integration_id, refusal.verdict.as_str(), minute);
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *state.unwritten.entry(key.clone()).or_default() += 1;
+        *state.unwritten.0.entry(key.clone()).or_default() += 1;
         if state.seen.len() > 1000 {
             state.seen.retain(|(.., at), _| *at >= minute - 1);
         }
@@ -72,24 +76,24 @@ impl Refusals {
     /// Takes what has gathered, if anything has.
     pub fn take(&self) -> Option<Unwritten> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.unwritten.is_empty() {
+        if state.unwritten.0.is_empty() {
             return None;
         }
         Some(Unwritten { counts: std::mem::take(&mut state.unwritten), rows: std::mem::take(&mut state.rows) })
     }
 
     /// Puts counts back that could not be written; their rows, the first to go, are lost.
-    pub fn put_back(&self, unwritten: HashMap<(Arc<str>, Arc<str>, &'static str, i64), i64>) {
+    pub fn put_back(&self, counts: Counts) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (key, count) in unwritten {
-            *state.unwritten.entry(key).or_default() += count;
+        for (key, count) in counts.0 {
+            *state.unwritten.0.entry(key).or_default() += count;
         }
     }
 }
 
 impl Unwritten {
     /// The counts, to put them back.
-    pub fn counts(&self) -> HashMap<(Arc<str>, Arc<str>, &'static str, i64), i64> {
+    pub fn counts(&self) -> Counts {
         self.counts.clone()
     }
 
@@ -100,6 +104,7 @@ impl Unwritten {
     pub fn write(&self, conn: &mut Conn) -> Result<()> {
         let counts: Vec<Count<'_>> = self
             .counts
+            .0
             .iter()
             .map(|((tenant_id, integration_id, verdict, minute), count)| Count {
                 tenant_id,

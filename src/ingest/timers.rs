@@ -37,8 +37,10 @@ impl Timers {
         self.0.fetch_min(at.0, Ordering::AcqRel);
     }
 
+    /// A sweep that lies further ahead than any is put off was noted before the clock went back: it is due as well.
     fn is_due(&self, now: Timestamp) -> bool {
-        self.0.load(Ordering::Acquire) <= now.0
+        let at = self.0.load(Ordering::Acquire);
+        at <= now.0 || at > now.0.saturating_add(LATEST)
     }
 }
 
@@ -49,6 +51,8 @@ enum Ring {
     Expired,
     AcknowledgeTimeout,
     Remind,
+    /// Its integration was deleted while it opened.
+    Deleted,
 }
 
 /// Sweeps if it is time.
@@ -63,7 +67,7 @@ pub async fn sweep(app: &Arc<App>) -> Result<()> {
     // Put off first: whatever asks for an earlier look meanwhile wins.
     app.timers.0.store(now.0.saturating_add(LATEST), Ordering::Release);
     let now = match app.clock {
-        Time::System => app.store.read(|conn| database_now(conn)).await?.unwrap_or(now),
+        Time::System => app.store.read(database_now).await?.unwrap_or(now),
         Time::Manual(_) => now,
     };
     let snapshot = app.directory.snapshot();
@@ -96,6 +100,9 @@ async fn sweep_tenant(app: &Arc<App>, snapshot: &Snapshot, tenant_id: &Arc<str>,
 fn next(integration: &Integration, incident: &Ticking) -> Option<(Timestamp, Ring)> {
     let timers = &integration.timers;
     let last_seen = Timestamp(incident.last_seen);
+    if integration.deleted {
+        return Some((last_seen, Ring::Deleted));
+    }
     let made_up = MADE_UP.iter().any(|prefix| incident.dedup_key.starts_with(prefix));
     let resolve_after = if made_up { timers.made_up_after } else { timers.auto_resolve_after };
     let expired = incident.expires_at.map(|at| (Timestamp(at).plus_seconds(EXPIRY_GRACE), Ring::Expired));
@@ -115,19 +122,17 @@ async fn run(app: &Arc<App>, integration: &Arc<Integration>, incident: &Ticking,
         Ring::Expired => ("expired", None),
         Ring::AcknowledgeTimeout => ("acknowledge_timeout", Some(Effect::Unacknowledge)),
         Ring::Remind => ("reminder", Some(Effect::Remind)),
+        Ring::Deleted => ("deleted", None),
     };
     // A repeat that came since the incident was read keeps it open.
     let unseen_since = Some(Timestamp(incident.last_seen));
     let mut item = Posted { incident_id: Some(incident.id.clone()), unseen_since, ..resolving(key) };
     item.effect = effect.unwrap_or(item.effect);
     let submission = act(integration, Actor::Timer(name), vec![item], now);
-    match app.commit(submission).await {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            app.timers.by(now);
-            Err(StoreError::Environment(error.to_string()))
-        }
-    }
+    let done = app.commit(submission).await;
+    // Done or not, its next timer is found by the next sweep.
+    app.timers.by(now);
+    done.map(|_| ()).map_err(|error| StoreError::Environment(error.to_string()))
 }
 
 /// An item that resolves `key`.

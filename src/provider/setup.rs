@@ -15,7 +15,11 @@ pub(super) fn fill(template: &str, values: &Setup<'_>) -> String {
     ];
     let mut text = String::with_capacity(template.len());
     for line in template.lines() {
-        let marked = marks.iter().find_map(|(mark, applies)| line.strip_prefix(mark).map(|rest| (rest, *applies)));
+        let marked = marks.iter().find_map(|(mark, applies)| {
+            // A mark alone is an empty line.
+            let rest = if line == mark.trim_end() { Some("") } else { line.strip_prefix(mark) };
+            rest.map(|rest| (rest, *applies))
+        });
         let (line, applies) = marked.unwrap_or((line, true));
         if applies {
             text.push_str(line);

@@ -1,5 +1,7 @@
 //! Events, read: what each alert asked for and what came of it. Rows are written by the committer.
 
+use std::collections::{BTreeMap, HashMap};
+
 use diesel::prelude::*;
 use diesel::{sql_query, sql_types};
 
@@ -99,6 +101,36 @@ pub fn list(conn: &mut Conn, tenant_id: &str, filter: &Filter, page: &Page) -> R
     }
     let rows = query.order(events::id.desc()).limit(page.fetch()).load(conn)?;
     Ok(page.cut(rows, |row| &row.id))
+}
+
+/// How many events of each outcome the given requests made, by request. The ids of a request's events are `MadeBy`'s.
+///
+/// # Errors
+/// A query failed.
+pub fn outcomes(conn: &mut Conn, tenant_id: &str, requests: &[MadeBy]) -> Result<HashMap<String, BTreeMap<String, i64>>> {
+    let mut counts: HashMap<String, BTreeMap<String, i64>> = HashMap::new();
+    let (single, grouped): (Vec<&MadeBy>, Vec<&MadeBy>) = requests.iter().partition(|made_by| made_by.first == made_by.last);
+    // Most requests make one event: those are one query.
+    let ids: Vec<&str> = single.iter().map(|made_by| made_by.first.as_str()).collect();
+    let rows: Vec<(Option<String>, String)> = events::table
+        .filter(events::tenant_id.eq(tenant_id))
+        .filter(events::id.eq_any(ids))
+        .select((events::request_id, events::outcome))
+        .load(conn)?;
+    for (request_id, outcome) in rows {
+        counts.entry(request_id.unwrap_or_default()).or_default().insert(outcome, 1);
+    }
+    for made_by in grouped {
+        let rows: Vec<(String, i64)> = events::table
+            .filter(events::tenant_id.eq(tenant_id))
+            .filter(events::id.between(&made_by.first, &made_by.last))
+            .filter(events::request_id.eq(&made_by.request_id))
+            .group_by(events::outcome)
+            .select((events::outcome, diesel::dsl::count_star()))
+            .load(conn)?;
+        counts.insert(made_by.request_id.clone(), rows.into_iter().collect());
+    }
+    Ok(counts)
 }
 
 /// The event with this id.

@@ -23,6 +23,14 @@ pub fn check_master_key(conn: &mut Conn, sealer: &Sealer) -> Result<()> {
     }
 }
 
+/// Whether a service has started on this store before, and so may have sealed secrets with its master key.
+///
+/// # Errors
+/// The query failed.
+pub fn has_master_key(conn: &mut Conn) -> Result<bool> {
+    Ok(facts::table.find(NAME).select(facts::name).first::<String>(conn).optional()?.is_some())
+}
+
 fn check(conn: &mut Conn, sealer: &Sealer) -> Result<()> {
     let stored: Option<String> = facts::table.find(NAME).select(facts::value).first(conn).optional()?;
     if let Some(sealed) = stored {
@@ -40,6 +48,24 @@ fn check(conn: &mut Conn, sealer: &Sealer) -> Result<()> {
     Ok(())
 }
 
+/// Writes a row that says nothing: whether the store can be written is known only by writing. Each time another value, because
+/// SQLite writes nothing where nothing changes.
+///
+/// # Errors
+/// It cannot.
+pub fn touch(conn: &mut Conn) -> Result<()> {
+    use crate::store::schema::facts::dsl;
+    let value = uuid::Uuid::now_v7().to_string();
+    let touched = diesel::update(dsl::facts.filter(dsl::name.eq(TOUCHED))).set(dsl::value.eq(&value)).execute(conn)?;
+    if touched == 0 {
+        diesel::insert_into(dsl::facts).values((dsl::name.eq(TOUCHED), dsl::value.eq(&value))).execute(conn)?;
+    }
+    Ok(())
+}
+
+/// The row that [`touch`] writes.
+const TOUCHED: &str = "touched";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,26 +77,12 @@ mod tests {
             let mut conn = database.store.writer().unwrap();
             let right = testing::sealer();
             let other = Sealer::from_text(&Sealer::generate_text().unwrap()).unwrap();
+            assert!(!has_master_key(&mut conn).unwrap());
             check_master_key(&mut conn, &right).unwrap();
             check_master_key(&mut conn, &right).unwrap();
+            assert!(has_master_key(&mut conn).unwrap());
             let error = check_master_key(&mut conn, &other).unwrap_err();
             assert!(matches!(&error, StoreError::Refused(text) if text.contains("CALLBOX_MASTER_KEY")), "{error}");
         }
     }
 }
-
-/// Writes a row that says nothing: whether the store can be written is known only by writing.
-///
-/// # Errors
-/// It cannot.
-pub fn touch(conn: &mut Conn) -> Result<()> {
-    use crate::store::schema::facts::dsl;
-    let touched = diesel::update(dsl::facts.filter(dsl::name.eq(TOUCHED))).set(dsl::value.eq("")).execute(conn)?;
-    if touched == 0 {
-        diesel::insert_into(dsl::facts).values((dsl::name.eq(TOUCHED), dsl::value.eq(""))).execute(conn)?;
-    }
-    Ok(())
-}
-
-/// The row that [`touch`] writes.
-const TOUCHED: &str = "touched";

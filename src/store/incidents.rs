@@ -57,6 +57,8 @@ pub struct Incident {
 /// What a list is narrowed to.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
+    /// With this number.
+    pub number: Option<i64>,
     /// In any of these; empty: in all.
     pub status: Vec<Status>,
     /// Of this integration.
@@ -115,6 +117,9 @@ fn in_state<'a>(tenant_id: &'a str, filter: &'a Filter) -> Query<'a> {
 }
 
 fn by_field<'a>(mut query: Query<'a>, filter: &'a Filter) -> Query<'a> {
+    if let Some(number) = filter.number {
+        query = query.filter(incidents::number.eq(number));
+    }
     if let Some(integration_id) = &filter.integration_id {
         query = query.filter(incidents::integration_id.eq(integration_id));
     }

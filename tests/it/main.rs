@@ -7,8 +7,13 @@
 #[macro_use]
 mod support;
 
+mod cli;
 mod conformance;
 mod crash;
 mod e2e;
 mod explain;
+mod hostile;
+mod house;
 mod nodes;
+mod order;
+mod pressure;

@@ -4,14 +4,14 @@ mod settings;
 mod shown;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
 
 use self::settings::Settings;
 use super::Session;
-use super::api::Query;
+use super::api::{ApiFailure, Query};
 use super::args::{Paging, word};
 use super::lookup::{self, Named};
-use super::read::text;
 use crate::duration::Span;
 
 /// Commands on integrations.
@@ -168,7 +168,7 @@ async fn create(session: &Session, args: &CreateArgs) -> anyhow::Result<()> {
         body.fields.insert("options".to_owned(), args.settings.options_on(Value::Null)?);
     }
     let answer = session.api.post(&["integrations"], &Value::Object(body.fields)).await?;
-    shown::with_credentials(session, &answer, body.generated.as_ref())
+    shown::created(session, &answer, body.generated.as_ref()).await
 }
 
 async fn list(session: &Session, paging: &Paging) -> anyhow::Result<()> {
@@ -179,7 +179,7 @@ async fn list(session: &Session, paging: &Paging) -> anyhow::Result<()> {
 async fn show(session: &Session, which: &Which) -> anyhow::Result<()> {
     let id = find(session, which).await?;
     let answer = session.api.get(&["integrations", &id], &Query::new()).await?;
-    shown::with_credentials(session, &answer, None)
+    shown::whole(session, &answer).await
 }
 
 async fn update(session: &Session, args: &UpdateArgs) -> anyhow::Result<()> {
@@ -195,7 +195,7 @@ async fn update(session: &Session, args: &UpdateArgs) -> anyhow::Result<()> {
         body.fields.insert("options".to_owned(), args.settings.options_on(current)?);
     }
     let answer = session.api.patch(&path, &Value::Object(body.fields)).await?;
-    shown::settings(session, &answer, body.generated.as_ref())
+    shown::settings(session, &answer, body.generated.as_ref()).await
 }
 
 async fn rotate(session: &Session, args: &RotateArgs) -> anyhow::Result<()> {
@@ -218,7 +218,12 @@ async fn enable(session: &Session, which: &Which, enabled: bool) -> anyhow::Resu
 async fn delete(session: &Session, args: &DeleteArgs) -> anyhow::Result<()> {
     let id = find(session, &args.which).await?;
     let query = Query::new().with("open", args.resolve_open.then_some("resolve"));
-    let answer = session.api.delete(&["integrations", &id], &query).await?;
+    let answer = session.api.delete(&["integrations", &id], &query).await.map_err(|failure| match failure {
+        ApiFailure::Refused { status: StatusCode::CONFLICT, .. } if !args.resolve_open => {
+            anyhow::anyhow!("{failure}\n  hint: --resolve-open resolves them")
+        }
+        failure => failure.into(),
+    })?;
     if session.out.is_json() && !answer.is_null() {
         return session.out.json(&answer);
     }
@@ -231,9 +236,7 @@ async fn test(session: &Session, which: &Which) -> anyhow::Result<()> {
     if session.out.is_json() {
         return session.out.json(&answer);
     }
-    let fields: Vec<(&str, String)> =
-        answer.as_object().into_iter().flatten().map(|(name, _)| (name.as_str(), text(&answer, name))).collect();
-    session.out.fields(&fields)
+    shown::tested(session, &answer)
 }
 
 #[cfg(test)]

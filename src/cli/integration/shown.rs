@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::What;
 use crate::cli::Session;
+use crate::cli::lookup::{self, Named};
 use crate::cli::output::Output;
 use crate::cli::read::{array, cell, first, items, text, time};
 use crate::secret::Secret;
@@ -36,51 +37,95 @@ fn row(integration: &Value) -> Vec<String> {
     ]
 }
 
-/// All of one integration: settings, credentials as far as the token may see them, and the setup text.
-pub fn with_credentials(session: &Session, answer: &Value, generated: Option<&Secret>) -> anyhow::Result<()> {
-    settings(session, answer, generated)?;
-    let setup = text(answer, "setup");
-    if session.out.is_json() || setup.is_empty() {
-        return Ok(());
-    }
-    session.out.text(&format!("\n{}", setup.trim_end()))
-}
-
-/// Settings and credentials, without the setup text. A generated secret goes to standard error where the output is JSON, because it is
-/// not part of the API's answer.
-pub fn settings(session: &Session, answer: &Value, generated: Option<&Secret>) -> anyhow::Result<()> {
+/// What was just created: what a person needs to connect the tool, and no more. `show` has the rest.
+pub async fn created(session: &Session, answer: &Value, generated: Option<&Secret>) -> anyhow::Result<()> {
     let out = &session.out;
     if out.is_json() {
-        out.json(answer)?;
-        return match generated {
-            Some(secret) => out.note(&format!("signature secret (shown once): {}", secret.expose())),
-            None => Ok(()),
-        };
+        return as_json(out, answer, generated);
+    }
+    out.fields(&[
+        ("name", text(answer, "name")),
+        ("id", text(answer, "id")),
+        ("type", text(answer, "type")),
+        ("service", service(session, answer).await),
+        ("url", text(answer, "url")),
+        ("key", text(answer, "key")),
+        ("secret", generated.map(shown_once).unwrap_or_default()),
+    ])?;
+    setup(out, answer)
+}
+
+/// All of one integration: settings, credentials as far as the token may see them, and the setup text.
+pub async fn whole(session: &Session, answer: &Value) -> anyhow::Result<()> {
+    settings(session, answer, None).await?;
+    if session.out.is_json() { Ok(()) } else { setup(&session.out, answer) }
+}
+
+fn setup(out: &Output, answer: &Value) -> anyhow::Result<()> {
+    let setup = text(answer, "setup");
+    if setup.is_empty() { Ok(()) } else { out.text(&format!("\n{}", setup.trim_end())) }
+}
+
+/// The API's answer. A secret generated here goes to standard error, because it is not part of that.
+fn as_json(out: &Output, answer: &Value, generated: Option<&Secret>) -> anyhow::Result<()> {
+    out.json(answer)?;
+    match generated {
+        Some(secret) => out.note(&format!("signature secret (shown once): {}", secret.expose())),
+        None => Ok(()),
+    }
+}
+
+fn shown_once(secret: &Secret) -> String {
+    format!("{} (shown once)", secret.expose())
+}
+
+async fn service(session: &Session, answer: &Value) -> String {
+    lookup::described(&session.api, Named::Service, &text(answer, "service_id")).await
+}
+
+/// Settings and credentials, without the setup text.
+pub async fn settings(session: &Session, answer: &Value, generated: Option<&Secret>) -> anyhow::Result<()> {
+    let out = &session.out;
+    if out.is_json() {
+        return as_json(out, answer, generated);
     }
     let field = |name: &str| text(answer, name);
     out.fields(&[
         ("name", field("name")),
         ("id", field("id")),
         ("type", field("type")),
-        ("service", first(answer, &["service.name", "service_name", "service_id"])),
+        ("service", service(session, answer).await),
         ("policy", field("policy")),
         ("enabled", field("enabled")),
         ("url", field("url")),
         ("key", field("key")),
-        ("secret", generated.map(|secret| format!("{} (shown once)", secret.expose())).unwrap_or_default()),
+        ("secret", generated.map(shown_once).unwrap_or_default()),
         ("rate limit", rate_limit(answer)),
         ("auto-resolve after", timer(answer, "auto_resolve_after")),
         ("acknowledge timeout", timer(answer, "acknowledge_timeout")),
         ("remind after", timer(answer, "remind_after")),
         ("options", field("options")),
-        ("hooks", credentials(answer, "hooks", out)),
-        ("keys", credentials(answer, "keys", out)),
-        ("secrets", credentials(answer, "secrets", out)),
+        ("live urls", credentials(answer, "hooks", out)),
+        ("live keys", credentials(answer, "keys", out)),
+        ("live secrets", credentials(answer, "secrets", out)),
+        ("refused last hour", field("refusals_last_hour")),
         ("created", time(answer, "created_at", out)),
         ("created by", field("created_by")),
         ("updated", time(answer, "updated_at", out)),
     ])?;
     array(answer, "warnings").iter().try_for_each(|warning| out.text(&format!("warning: {}", warning_text(warning))))
+}
+
+/// What a test did.
+pub fn tested(session: &Session, answer: &Value) -> anyhow::Result<()> {
+    let out = &session.out;
+    out.fields(&[("result", text(answer, "message")), ("incident", text(answer, "incident_id"))])?;
+    let rows: Vec<Vec<String>> = array(answer, "events")
+        .iter()
+        .map(|event| vec![text(event, "action"), text(event, "outcome"), cell(event, "dedup_key", 60)])
+        .collect();
+    out.text("")?;
+    out.table(&["ACTION", "OUTCOME", "KEY"], &rows, "no events")
 }
 
 fn warning_text(warning: &Value) -> String {
@@ -111,7 +156,7 @@ fn credentials(answer: &Value, name: &str, out: &Output) -> String {
         let used = if used.is_empty() { "never used".to_owned() } else { format!("last used {used}") };
         let end = time(credential, "expires_at", out);
         let end = if end.is_empty() { String::new() } else { format!(", valid until {end}") };
-        format!("{} since {} ({used}{end})", text(credential, "id"), time(credential, "created_at", out))
+        format!("since {} ({used}{end})", time(credential, "created_at", out))
     };
     array(answer, name).iter().map(one).collect::<Vec<_>>().join("; ")
 }
@@ -161,7 +206,7 @@ mod tests {
         assert_eq!(timer(&answer, "auto_resolve_after"), "default of the type");
         assert_eq!(timer(&answer, "remind_after"), "4h");
         assert_eq!(timer(&answer, "acknowledge_timeout"), "");
-        let expected = "crd_2 since 2026-03-02 00:00:00Z (never used); crd_1 since 2026-03-01 00:00:00Z \
+        let expected = "since 2026-03-02 00:00:00Z (never used); since 2026-03-01 00:00:00Z \
                         (last used 2026-03-01 12:00:00Z, valid until 2026-03-03 00:00:00Z)";
         assert_eq!(credentials(&answer, "keys", &out), expected);
     }

@@ -21,7 +21,7 @@ use crate::incident::{Actor, Status};
 use crate::ingest::explain::{self as explaining, Question};
 use crate::ingest::inbound::{Inbound, Route};
 use crate::ingest::interpret::posted;
-use crate::ingest::replay::{self as replaying, Row};
+use crate::ingest::replay::{self as replaying, Effect, Row};
 use crate::ingest::snapshot::Integration;
 use crate::ingest::submission::Refused;
 use crate::ingest::{acts, timers};
@@ -210,10 +210,11 @@ pub async fn replay(
     };
     let replayed =
         replaying::replay(&app, &integration, &Row { inbound, made: made.items }, &options).await.map_err(unavailable)?;
+    let applied = replayed.iter().filter(|event| matches!(event.effect, Effect::Applied | Effect::WouldApply)).count();
     let message = match (options.dry_run, replayed.len()) {
         (_, 0) => "the request makes no event".to_owned(),
-        (true, events) => format!("nothing was done: a replay would see {events} events"),
-        (false, events) => format!("{events} events replayed"),
+        (true, events) => format!("nothing was done; {applied} of {events} events would be applied"),
+        (false, events) => format!("{applied} of {events} events applied"),
     };
     Ok(HttpResponse::Ok().json(json!({
         "request_id": id, "verdict": row.verdict, "dry_run": options.dry_run, "message": message, "events": replayed,

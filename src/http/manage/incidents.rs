@@ -19,6 +19,7 @@ pub async fn list(app: web::Data<App>, caller: Caller, request: HttpRequest) -> 
     let mut query = Query::of(&request);
     let paging = query.paging(&caller);
     let filter = Filter {
+        number: number(&mut query),
         status: statuses(&mut query),
         integration_id: query.text("integration_id"),
         service_id: query.text("service_id"),
@@ -34,6 +35,15 @@ pub async fn list(app: web::Data<App>, caller: Caller, request: HttpRequest) -> 
     let page = paging.page.clone();
     let listed = app.store.read(move |conn| incidents::list(conn, &caller.tenant_id, &filter, &page)).await?;
     Ok(paging.answer(listed, |incident| view(&incident)))
+}
+
+fn number(query: &mut Query) -> Option<i64> {
+    let text = query.text("number")?;
+    let number = text.parse().ok();
+    if number.is_none() {
+        query.problem("number", "must be a whole number");
+    }
+    number
 }
 
 fn statuses(query: &mut Query) -> Vec<Status> {

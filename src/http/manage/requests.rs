@@ -12,6 +12,7 @@ use crate::error::ApiError;
 use crate::http::auth::{Caller, Scope};
 use crate::id::Kind;
 use crate::store;
+use crate::store::events::MadeBy;
 use crate::store::page::{Listed, Page};
 use crate::store::requests::{self, Content, Filter, Summary};
 
@@ -45,8 +46,22 @@ pub async fn list(app: web::Data<App>, caller: Caller, request: HttpRequest) -> 
     };
     query.finish()?;
     let page = paging.page.clone();
-    let listed = app.store.read(move |conn| requests::list(conn, &caller.tenant_id, &filter, &page)).await?;
-    Ok(paging.answer(listed, |row| view(&row)))
+    let (listed, outcomes) = app
+        .store
+        .read(move |conn| {
+            let listed = requests::list(conn, &caller.tenant_id, &filter, &page)?;
+            let made: Vec<MadeBy> = listed.items.iter().filter_map(events::of_request).collect();
+            let outcomes = store::events::outcomes(conn, &caller.tenant_id, &made)?;
+            Ok::<_, store::StoreError>((listed, outcomes))
+        })
+        .await?;
+    Ok(paging.answer(listed, |row| {
+        let mut item = view(&row);
+        if let Some(map) = item.as_object_mut() {
+            map.insert("outcomes".into(), json!(outcomes.get(&row.id).cloned().unwrap_or_default()));
+        }
+        item
+    }))
 }
 
 /// `GET /requests/{id}`

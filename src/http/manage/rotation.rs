@@ -95,7 +95,7 @@ fn replace(
     integrations::update(conn, &row, now)?;
     row.updated_at = now.0;
     let what = rotation.kind.as_str();
-    let after = json!({"what": what, "overlap": duration::print(rotation.overlap), "given": given});
+    let after = json!({"name": row.name, "what": what, "overlap": duration::print(rotation.overlap), "given": given});
     audited(conn, caller, ("integration.rotated", id), (None, Some(&after)), now)?;
     let generated = (rotation.kind == CredentialKind::Secret && !given).then_some(value);
     Ok((view::load_one(conn, row)?, generated))

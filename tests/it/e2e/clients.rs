@@ -3,13 +3,10 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use serde_json::Value;
-use tempfile::TempDir;
 
-use crate::support::callbox::{Options, Tls};
 use crate::support::tool::{find, installed, repository};
-use crate::support::{Api, Callbox, Database, Integration};
+use crate::support::{Api, Authority, Callbox, Database, Integration};
 
 on_both!(python_pagerduty, python_pdpyras, python_pypd, javascript_pdjs);
 
@@ -111,46 +108,4 @@ async fn only_incident(api: &Api, integration: &Integration) -> Value {
     let mut incidents = api.incidents(integration).await;
     assert_eq!(incidents.len(), 1, "{incidents:#?}");
     incidents.remove(0)
-}
-
-/// A certificate authority of the test's own, and a certificate for 127.0.0.1 that it signed.
-struct Authority {
-    folder: TempDir,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let folder = TempDir::with_prefix("callbox-tls-").unwrap();
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params.distinguished_name.push(DnType::CommonName, "Callbox test authority");
-        let authority = params.self_signed(&key).unwrap();
-        let issuer = Issuer::new(params, key);
-
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
-        params.use_authority_key_identifier_extension = true;
-        let certificate = params.signed_by(&key, &issuer).unwrap();
-        std::fs::write(folder.path().join("authority.pem"), authority.pem()).unwrap();
-        std::fs::write(folder.path().join("certificate.pem"), certificate.pem()).unwrap();
-        std::fs::write(folder.path().join("key.pem"), key.serialize_pem()).unwrap();
-        Self { folder }
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// What a client must trust.
-    fn certificate(&self) -> PathBuf {
-        self.file("authority.pem")
-    }
-
-    async fn start(&self, database: &Database) -> Callbox {
-        let tls =
-            Tls { certificate: self.file("certificate.pem"), key: self.file("key.pem"), authority: self.file("authority.pem") };
-        Callbox::start_with(database, Options { tls: Some(tls), ..Options::default() }).await
-    }
 }

@@ -105,6 +105,11 @@ impl Callbox {
         .await;
     }
 
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// `127.0.0.1:PORT`.
     pub fn address(&self) -> &str {
         &self.address
@@ -193,6 +198,9 @@ fn command(url: &str, options: &Options, folder: &Path) -> Command {
         .env("HOME", folder)
         .env("CALLBOX_ADMIN_TOKEN", ADMIN_TOKEN)
         .env("CALLBOX_MASTER_KEY", MASTER_KEY)
+        // A build for development on a busy machine is slow; a test that is about these times sets its own.
+        .env("CALLBOX_LIMITS_ANSWER_WITHIN", "20s")
+        .env("CALLBOX_LIMITS_MAX_WAIT", "40s")
         .envs(options.environment.iter().cloned())
         .current_dir(folder)
         .stdin(Stdio::null())

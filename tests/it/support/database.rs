@@ -1,7 +1,7 @@
 //! A database of its own for each test: a SQLite file in a temporary folder, or a PostgreSQL database on the cluster named by
 //! `CALLBOX_TEST_POSTGRES`. Gone when the value is dropped.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use diesel::connection::SimpleConnection as _;
@@ -52,6 +52,13 @@ impl Database {
     /// A SQLite file that does not exist yet.
     pub fn sqlite() -> Self {
         let folder = TempDir::with_prefix("callbox-test-").unwrap();
+        let url = format!("sqlite:{}", folder.path().join("callbox.db").display());
+        Self { url, kind: Kind::Sqlite { folder } }
+    }
+
+    /// A SQLite file that does not exist yet, in a folder inside `parent`.
+    pub fn sqlite_in(parent: &Path) -> Self {
+        let folder = TempDir::with_prefix_in("callbox-test-", parent).unwrap();
         let url = format!("sqlite:{}", folder.path().join("callbox.db").display());
         Self { url, kind: Kind::Sqlite { folder } }
     }
@@ -108,6 +115,17 @@ impl Database {
             }
         };
         rows.into_iter().map(|row| row.cell).collect()
+    }
+
+    /// Runs statements; on SQLite no service may have the file open.
+    pub fn execute(&self, statements: &str) {
+        match &self.kind {
+            Kind::Postgres { .. } => PgConnection::establish(&self.url).unwrap().batch_execute(statements).unwrap(),
+            Kind::Sqlite { folder } => {
+                let path = folder.path().join("callbox.db").display().to_string();
+                SqliteConnection::establish(&path).unwrap().batch_execute(statements).unwrap();
+            }
+        }
     }
 
     /// The SQLite file; `None` on PostgreSQL.

@@ -10,6 +10,7 @@ use std::io::Write as _;
 #[macro_use]
 pub mod database;
 pub mod api;
+pub mod authority;
 pub mod callbox;
 pub mod poll;
 pub mod raw;
@@ -17,6 +18,7 @@ pub mod secrets;
 pub mod tool;
 
 pub use api::{Api, Integration};
+pub use authority::Authority;
 pub use callbox::Callbox;
 pub use database::Database;
 pub use poll::eventually;

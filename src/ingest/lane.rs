@@ -1,0 +1,280 @@
+//! A lane: one thread with a connection of its own, which commits what waits, batch by batch.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::fold::{CATCH_ALL_OTHER, CATCH_ALL_PREFIX, Fold, quarantined, seen_row};
+use super::queue::{Entry, Queue, Turn};
+use super::submission::{Effect, EventReceipt, Posted, Receipt, Refused, Submission};
+use crate::incident::Outcome;
+use crate::metrics::Metrics;
+use crate::store::ingest::{self, Key, Purpose};
+use crate::store::{self, Conn, Result, Store, StoreError};
+use crate::time::Timestamp;
+
+/// How often a batch that lost a race is loaded and applied again.
+const CONFLICTS_MAX: u32 = 3;
+
+/// One thread with a connection of its own.
+pub(super) struct Lane {
+    store: Store,
+    queue: Arc<Queue>,
+    metrics: Arc<Metrics>,
+    conn: Option<Conn>,
+    /// Failed connections in a row, and when the next may be tried.
+    failures: u32,
+    retry_at: Instant,
+    /// No submission counts as received before the one applied before it.
+    latest: Timestamp,
+    next_number: Option<i64>,
+}
+
+impl Lane {
+    pub(super) fn new(store: Store, queue: Arc<Queue>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            store,
+            queue,
+            metrics,
+            conn: None,
+            failures: 0,
+            retry_at: Instant::now(),
+            latest: Timestamp(i64::MIN),
+            next_number: None,
+        }
+    }
+
+    pub(super) fn run(&mut self) {
+        loop {
+            match self.queue.take() {
+                Turn::Batch(batch) => self.batch(batch),
+                Turn::Job(job) => {
+                    let mut conn = self.connection().ok();
+                    job(conn.as_mut());
+                    self.conn = conn;
+                }
+                Turn::Closed => return,
+            }
+        }
+    }
+
+    /// The connection, opened anew where the last one broke, but not more often than the back-off allows.
+    fn connection(&mut self) -> Result<Conn> {
+        if let Some(conn) = self.conn.take() {
+            return Ok(conn);
+        }
+        if Instant::now() < self.retry_at {
+            return Err(StoreError::Environment("the database was not available a moment ago".into()));
+        }
+        match self.store.writer() {
+            Ok(conn) => {
+                self.failures = 0;
+                Ok(conn)
+            }
+            Err(error) => {
+                self.retry_at = Instant::now() + store::conn::backoff(self.failures);
+                self.failures = self.failures.saturating_add(1);
+                Err(error)
+            }
+        }
+    }
+
+    fn batch(&mut self, batch: Vec<Entry>) {
+        let now = Instant::now();
+        let (batch, late): (Vec<Entry>, Vec<Entry>) = batch.into_iter().partition(|entry| entry.deadline > now);
+        for entry in late {
+            entry.answer(Err(Refused::Late));
+        }
+        if batch.is_empty() {
+            return;
+        }
+        let started = Instant::now();
+        let result = self.connection().and_then(|mut conn| {
+            let submissions: Vec<&Submission> = batch.iter().map(|entry| &entry.submission).collect();
+            let result = self.commit(&mut conn, &submissions);
+            // What the environment broke is opened anew; so is a connection whose roll-back may have failed.
+            if !matches!(result, Err(StoreError::Environment(_))) {
+                self.conn = Some(conn);
+            }
+            result
+        });
+        self.metrics.commit(started.elapsed(), batch.len());
+        match result {
+            Ok(receipts) => batch.into_iter().zip(receipts).for_each(|(entry, receipt)| entry.answer(receipt)),
+            Err(error) => self.fail(batch, &error),
+        }
+    }
+
+    /// Nothing of the batch is stored, and nothing that waits would be: everybody is told at once.
+    fn fail(&mut self, batch: Vec<Entry>, error: &StoreError) {
+        tracing::error!(error = %error, requests = batch.len(), "a batch could not be committed");
+        self.metrics.store_error(error.class());
+        for entry in batch.into_iter().chain(self.queue.drain()) {
+            entry.answer(Err(Refused::Store(error.clone())));
+        }
+    }
+
+    /// Commits a batch. A lost race is run again; data that the store refuses is isolated, request by request.
+    fn commit(&mut self, conn: &mut Conn, batch: &[&Submission]) -> Result<Vec<Result<Receipt, Refused>>> {
+        for attempt in 0..=CONFLICTS_MAX {
+            match self.attempt(conn, batch) {
+                Ok(receipts) => return Ok(receipts.into_iter().map(Ok).collect()),
+                Err(StoreError::Conflict(_)) if attempt < CONFLICTS_MAX => pause(attempt),
+                Err(StoreError::Conflict(error) | StoreError::Data(error)) => {
+                    tracing::warn!(error, requests = batch.len(), "the store refuses data; the batch is taken apart");
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let alone = batch.len() == 1;
+        batch.iter().map(|submission| self.alone(conn, submission, alone)).collect()
+    }
+
+    fn attempt(&mut self, conn: &mut Conn, batch: &[&Submission]) -> Result<Vec<Receipt>> {
+        let mut latest = self.latest;
+        let mut next_number = self.next_number;
+        let receipts = conn.transaction_immediate(|conn| {
+            let mut fold = load(conn, batch, Purpose::Change)?;
+            let mut receipts = Vec::with_capacity(batch.len());
+            // Two deliveries of one id may be in one batch.
+            let mut seen = HashSet::new();
+            for submission in batch {
+                let at = submission.counted_at(latest);
+                latest = latest.max(at);
+                let duplicate = match seen_row(submission, at) {
+                    Some(row) if !seen.insert((row.integration_id, row.delivery_id, row.body_hash)) => Some(String::new()),
+                    Some(row) => ingest::find_seen(conn, &row, at)?,
+                    None => None,
+                };
+                receipts.push(match duplicate {
+                    Some(first) => Receipt { duplicate_of: Some(first), ..fold.duplicate(submission, at) },
+                    None => whole(&mut fold, submission, at),
+                });
+            }
+            ingest::write(conn, &mut fold.finish(), &mut next_number)?;
+            Ok::<_, StoreError>(receipts)
+        })?;
+        (self.latest, self.next_number) = (latest, next_number);
+        Ok(receipts)
+    }
+
+    /// Commits one submission by itself, and where the store refuses its data, event by event.
+    fn alone(&mut self, conn: &mut Conn, submission: &Submission, refused: bool) -> Result<Result<Receipt, Refused>> {
+        if !refused {
+            match self.attempt(conn, &[submission]) {
+                Ok(mut receipts) => return Ok(Ok(receipts.pop().unwrap_or_default())),
+                Err(StoreError::Conflict(_) | StoreError::Data(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        match self.piecewise(conn, submission) {
+            Ok(receipt) => Ok(Ok(receipt)),
+            Err(error @ StoreError::Environment(_)) => Err(error),
+            Err(error) => Ok(Err(Refused::Store(error))),
+        }
+    }
+
+    /// One transaction in which what the store refuses is isolated, and everything else stored.
+    fn piecewise(&mut self, conn: &mut Conn, submission: &Submission) -> Result<Receipt> {
+        let latest = submission.counted_at(self.latest);
+        let mut next_number = self.next_number;
+        let receipt = conn.transaction_immediate(|conn| {
+            let events = isolate(conn, submission, &submission.items, latest, &mut next_number)?;
+            let mut fold = Fold::default();
+            fold.changes(submission, latest);
+            fold.ledger(submission, &events, latest);
+            ingest::write(conn, &mut fold.finish(), &mut next_number)?;
+            Ok::<_, StoreError>(Receipt { events, duplicate_of: None })
+        })?;
+        (self.latest, self.next_number) = (self.latest.max(latest), next_number);
+        Ok(receipt)
+    }
+}
+
+/// Everything that the batch's keys meet, in two queries (three where something was not understood).
+///
+/// # Errors
+/// A query failed.
+pub fn load<'a>(conn: &mut Conn, batch: &[&'a Submission], purpose: Purpose) -> Result<Fold<'a>> {
+    let mut keys: HashSet<Key> = HashSet::new();
+    let mut unmapped: HashSet<&Arc<str>> = HashSet::new();
+    for submission in batch {
+        for item in &submission.items {
+            keys.insert(Key { integration_id: Arc::clone(&submission.integration_id), dedup_key: item.key.as_str().to_owned() });
+            if matches!(&item.effect, Effect::Report(report) if report.catch_all == Some(Outcome::Unmapped)) {
+                unmapped.insert(&submission.integration_id);
+            }
+        }
+    }
+    let mut catch_alls = HashMap::new();
+    for integration_id in unmapped {
+        let key = Key { integration_id: Arc::clone(integration_id), dedup_key: CATCH_ALL_OTHER.to_owned() };
+        keys.insert(key);
+        let open = ingest::count_open_like(conn, integration_id, CATCH_ALL_PREFIX)?;
+        catch_alls.insert(Arc::clone(integration_id), open);
+    }
+    if keys.is_empty() {
+        return Ok(Fold::new(Vec::new(), Vec::new(), catch_alls));
+    }
+    let keys: Vec<&Key> = keys.iter().collect();
+    Ok(Fold::new(ingest::load_open(conn, &keys, purpose)?, ingest::load_tombstones(conn, &keys)?, catch_alls))
+}
+
+fn whole<'a>(fold: &mut Fold<'a>, submission: &'a Submission, at: Timestamp) -> Receipt {
+    let events = fold.items(submission, &submission.items, at);
+    fold.changes(submission, at);
+    fold.ledger(submission, &events, at);
+    Receipt { events, duplicate_of: None }
+}
+
+/// Stores items in a savepoint; where the store refuses them, each half by itself, down to the one event that becomes a catch-all.
+/// One bad event among thousands costs a few savepoints more, not thousands.
+fn isolate(
+    conn: &mut Conn,
+    submission: &Submission,
+    items: &[Posted],
+    at: Timestamp,
+    next_number: &mut Option<i64>,
+) -> Result<Vec<EventReceipt>> {
+    match conn.savepoint(|conn| part(conn, submission, items, at, next_number)) {
+        Err(StoreError::Environment(error)) => Err(StoreError::Environment(error)),
+        Err(_) if items.len() > 1 => {
+            let (first, second) = items.split_at(items.len() / 2);
+            let mut receipts = isolate(conn, submission, first, at, next_number)?;
+            receipts.extend(isolate(conn, submission, second, at, next_number)?);
+            Ok(receipts)
+        }
+        Err(_) => {
+            let request_id = submission.ledger.as_ref().map(|ledger| ledger.id.as_str());
+            let stand_ins: Vec<Posted> = items.iter().map(|item| quarantined(item, request_id)).collect();
+            part(conn, submission, &stand_ins, at, next_number)
+        }
+        stored => stored,
+    }
+}
+
+/// Stores some of a submission's events, without its ledger row.
+fn part(
+    conn: &mut Conn,
+    submission: &Submission,
+    items: &[Posted],
+    at: Timestamp,
+    next_number: &mut Option<i64>,
+) -> Result<Vec<EventReceipt>> {
+    let only = Submission { items: items.to_vec(), changes: Vec::new(), delivery: None, ..submission.clone() };
+    let mut fold = load(conn, &[&only], Purpose::Change)?;
+    let events = fold.items(&only, &only.items, at);
+    let mut number = *next_number;
+    ingest::write(conn, &mut fold.finish(), &mut number)?;
+    *next_number = number;
+    Ok(events)
+}
+
+/// A few milliseconds, more with each attempt, and not the same on every node.
+fn pause(attempt: u32) {
+    let mut jitter = [0u8; 1];
+    let _ = getrandom::fill(&mut jitter);
+    let jitter: u64 = jitter.iter().map(|byte| u64::from(*byte)).sum();
+    std::thread::sleep(Duration::from_millis(u64::from(attempt) * 10 + jitter % 16 + 1));
+}

@@ -1,0 +1,182 @@
+use super::*;
+use crate::event::Action;
+use crate::ingest::testing::{item, submission};
+
+const ROOMY: Limits = Limits { requests: 100_000, bytes: 1 << 30 };
+
+fn later() -> Instant {
+    Instant::now() + Duration::from_secs(60)
+}
+
+/// A request that is told apart by its one key.
+fn request(integration: &str, key: &str) -> Submission {
+    submission(integration, vec![item(Action::Trigger, key)])
+}
+
+/// A request with a body of `bytes`.
+fn heavy(integration: &str, bytes: usize) -> Submission {
+    let mut submission = submission(integration, Vec::new());
+    if let Some(ledger) = &mut submission.ledger {
+        ledger.body = vec![b' '; bytes].into();
+    }
+    submission
+}
+
+fn push(queue: &Queue, submission: Submission) -> oneshot::Receiver<Result<Receipt, Refused>> {
+    queue.push(submission, later()).unwrap()
+}
+
+fn batch_of(queue: &Queue) -> Vec<Entry> {
+    match queue.take() {
+        Turn::Batch(entries) => entries,
+        Turn::Job(_) => panic!("a job"),
+        Turn::Closed => panic!("closed"),
+    }
+}
+
+fn keys(entries: &[Entry]) -> Vec<&str> {
+    entries.iter().flat_map(|entry| &entry.submission.items).map(|item| item.key.as_str()).collect()
+}
+
+#[test]
+fn integrations_take_turns_and_each_keeps_its_order() {
+    let queue = Queue::new(ROOMY);
+    for number in 0..4 {
+        drop(push(&queue, request("int_flood", &format!("flood-{number}"))));
+    }
+    for number in 0..2 {
+        drop(push(&queue, request("int_b", &format!("b-{number}"))));
+    }
+    drop(push(&queue, request("int_c", "c-0")));
+    let batch = batch_of(&queue);
+    assert_eq!(keys(&batch), ["flood-0", "b-0", "c-0", "flood-1", "b-1", "flood-2", "flood-3"]);
+    assert_eq!(queue.depth(), Depth::default());
+}
+
+#[test]
+fn one_that_floods_delays_the_others_by_no_more_than_a_batch() {
+    let queue = Queue::new(ROOMY);
+    for number in 0..BATCH_REQUESTS * 3 {
+        drop(push(&queue, request("int_flood", &format!("flood-{number}"))));
+    }
+    assert_eq!(batch_of(&queue).len(), BATCH_REQUESTS);
+    drop(push(&queue, request("int_quiet", "quiet")));
+    let batch = batch_of(&queue);
+    assert_eq!(keys(&batch)[..3], ["flood-256", "quiet", "flood-257"]);
+    assert_eq!(queue.depth().requests, BATCH_REQUESTS + 1);
+}
+
+#[test]
+fn an_integration_that_comes_back_waits_behind_those_that_wait() {
+    let queue = Queue::new(ROOMY);
+    let large = submission("int_a", (0..BATCH_EVENTS).map(|number| item(Action::Trigger, &format!("a-{number}"))).collect());
+    drop(push(&queue, large));
+    drop(push(&queue, request("int_b", "b-0")));
+    assert_eq!(batch_of(&queue).len(), 1, "the large one fills the batch");
+    drop(push(&queue, request("int_a", "a-late")));
+    assert_eq!(keys(&batch_of(&queue)), ["b-0", "a-late"]);
+}
+
+#[test]
+fn a_batch_ends_with_the_event_that_fills_it() {
+    let queue = Queue::new(ROOMY);
+    for number in 0..5 {
+        let items = (0..1500).map(|n| item(Action::Trigger, &format!("{number}-{n}"))).collect();
+        drop(push(&queue, submission("int_a", items)));
+    }
+    assert_eq!([batch_of(&queue).len(), batch_of(&queue).len()], [3, 2], "4,000 events are reached by the third");
+}
+
+#[test]
+fn a_batch_ends_with_the_byte_that_fills_it() {
+    let queue = Queue::new(ROOMY);
+    for _ in 0..5 {
+        drop(push(&queue, heavy("int_a", BATCH_BYTES / 2)));
+    }
+    assert_eq!([batch_of(&queue).len(), batch_of(&queue).len(), batch_of(&queue).len()], [2, 2, 1]);
+}
+
+#[test]
+fn what_is_over_the_bound_is_refused_and_what_was_taken_makes_room() {
+    let queue = Queue::new(Limits { requests: 3, bytes: 1 << 30 });
+    for number in 0..3 {
+        drop(push(&queue, request("int_a", &format!("{number}"))));
+    }
+    assert!(matches!(queue.push(request("int_a", "3"), later()), Err(Refused::Full)));
+    assert!(matches!(queue.push(request("int_b", "0"), later()), Err(Refused::Full)), "the bound is for all");
+    assert_eq!(batch_of(&queue).len(), 3);
+    assert!(queue.push(request("int_a", "3"), later()).is_ok());
+}
+
+#[test]
+fn bytes_are_bounded_too_but_one_request_always_has_room() {
+    let queue = Queue::new(Limits { requests: 10, bytes: 1000 });
+    drop(push(&queue, heavy("int_a", 5000)));
+    assert!(matches!(queue.push(heavy("int_b", 0), later()), Err(Refused::Full)));
+    assert_eq!((queue.depth().requests, queue.depth().bytes), (1, 5000));
+    assert_eq!(batch_of(&queue).len(), 1);
+    drop(push(&queue, heavy("int_a", 600)));
+    assert!(matches!(queue.push(heavy("int_b", 401), later()), Err(Refused::Full)));
+    assert!(queue.push(heavy("int_b", 400), later()).is_ok());
+}
+
+#[test]
+fn draining_takes_everything_however_much_it_is() {
+    let queue = Queue::new(ROOMY);
+    let receivers: Vec<_> = (0..BATCH_REQUESTS * 2 + 1).map(|n| push(&queue, request("int_a", &n.to_string()))).collect();
+    let all = queue.drain();
+    assert_eq!(all.len(), receivers.len());
+    for entry in all {
+        entry.answer(Err(Refused::Full));
+    }
+    for mut receiver in receivers {
+        assert!(matches!(receiver.try_recv(), Ok(Err(Refused::Full))));
+    }
+    assert_eq!(queue.depth(), Depth::default());
+    assert!(queue.drain().is_empty());
+}
+
+#[test]
+fn jobs_go_first() {
+    let queue = Queue::new(ROOMY);
+    drop(push(&queue, request("int_a", "a")));
+    queue.push_job(Box::new(|_| ())).unwrap();
+    assert!(matches!(queue.take(), Turn::Job(_)));
+    assert_eq!(keys(&batch_of(&queue)), ["a"]);
+}
+
+#[test]
+fn a_closed_queue_takes_nothing_more_and_serves_what_waits() {
+    let queue = Queue::new(ROOMY);
+    drop(push(&queue, request("int_a", "a")));
+    queue.push_job(Box::new(|_| ())).unwrap();
+    queue.close();
+    assert!(matches!(queue.push(request("int_a", "b"), later()), Err(Refused::Closed)));
+    assert!(matches!(queue.push_job(Box::new(|_| ())), Err(Refused::Closed)));
+    assert!(matches!(queue.take(), Turn::Job(_)));
+    assert_eq!(keys(&batch_of(&queue)), ["a"]);
+    assert!(matches!(queue.take(), Turn::Closed));
+}
+
+#[test]
+fn whoever_waits_for_work_wakes_up() {
+    let queue = Queue::new(ROOMY);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| batch_of(&queue).len());
+        drop(push(&queue, request("int_a", "a")));
+        assert_eq!(waiting.join().unwrap(), 1);
+        let waiting = scope.spawn(|| matches!(queue.take(), Turn::Closed));
+        queue.close();
+        assert!(waiting.join().unwrap());
+    });
+}
+
+#[test]
+fn the_depth_says_how_long_the_oldest_has_waited() {
+    let queue = Queue::new(ROOMY);
+    assert_eq!(queue.depth().oldest, Duration::ZERO);
+    drop(push(&queue, request("int_a", "a")));
+    std::thread::sleep(Duration::from_millis(5));
+    drop(push(&queue, request("int_b", "b")));
+    assert!(queue.depth().oldest >= Duration::from_millis(5));
+}

@@ -1,0 +1,130 @@
+//! A disk that fills up under load, on a small file system of the test's own.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::support::api::event;
+use crate::support::{Api, Callbox, Database, eventually, skip};
+
+/// Requests that wait at once.
+const CALLERS: usize = 256;
+/// Senders while the disk fills up.
+const LOADERS: usize = 8;
+/// The size of the file system, as mount(8) reads it.
+const SIZE: &str = "24m";
+
+/// A tmpfs, unmounted when it is dropped.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    /// `None`, said loudly, where mounting is not permitted.
+    fn mount() -> Option<Self> {
+        let folder = TempDir::with_prefix("callbox-disk-").unwrap();
+        let options = format!("size={SIZE}");
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder.path()).output();
+        match mount {
+            Ok(output) if output.status.success() => Some(Self(folder)),
+            Ok(output) => {
+                skip(&format!("cannot mount a small disk: {}", String::from_utf8_lossy(&output.stderr).trim()));
+                None
+            }
+            Err(error) => {
+                skip(&format!("cannot mount a small disk: {error}"));
+                None
+            }
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Writes a file until nothing more fits.
+    fn fill(&self) -> std::path::PathBuf {
+        use std::io::Write as _;
+        let path = self.path().join("filler");
+        let mut file = std::fs::File::create(&path).unwrap();
+        // Smaller and smaller pieces, so that not one page is left.
+        for size in [1 << 20, 1 << 16, 1 << 12] {
+            while file.write_all(&vec![0_u8; size]).is_ok() {}
+        }
+        path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: on a failed test the service may still hold its file.
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_answers_503_at_once_and_recovers_without_a_restart() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let database = Database::sqlite_in(disk.path());
+    let service = Callbox::start(&database).await;
+    let integration = service.api().integration("events", "on a small disk").await;
+    assert_eq!(call(&service.api(), &integration.key, "before").await.0, 202);
+
+    let loaders: Vec<_> = (0..LOADERS).map(|number| tokio::spawn(load(service.api(), integration.key.clone(), number))).collect();
+    let filler = disk.fill();
+    // The log of SQLite has room left in its pages; what is left is used up first.
+    eventually(async || match call(&service.api(), &integration.key, "filling").await.0 {
+        503 => Ok(()),
+        status => Err(format!("{status} on a full disk")),
+    })
+    .await;
+    let callers: Vec<_> = (0..CALLERS)
+        .map(|number| {
+            let (api, key) = (service.api(), integration.key.clone());
+            tokio::spawn(async move { call(&api, &key, &format!("full-{number}")).await })
+        })
+        .collect();
+    for caller in callers {
+        let (status, after) = caller.await.unwrap();
+        assert_eq!(status, 503);
+        assert!(after < Duration::from_secs(1), "answered after {after:?}");
+    }
+
+    let mut accepted = Vec::new();
+    for loader in loaders {
+        accepted.extend(loader.await.unwrap());
+    }
+
+    std::fs::remove_file(filler).unwrap();
+    eventually(async || match call(&service.api(), &integration.key, "after").await.0 {
+        202 => Ok(()),
+        status => Err(format!("{status} with room on the disk")),
+    })
+    .await;
+    let stored = service.api().incidents(&integration).await;
+    let has = |key: &str| stored.iter().any(|incident| incident["dedup_key"] == key);
+    assert!(has("before") && has("after"));
+    assert!(accepted.iter().all(|key| has(key)), "202 and not stored");
+    assert!(!(0..CALLERS).any(|number| has(&format!("full-{number}"))), "503 and stored");
+}
+
+/// Posts until it is answered 503; the keys that were answered 202.
+async fn load(api: Api, key: String, number: usize) -> Vec<String> {
+    let mut accepted = Vec::new();
+    for turn in 0.. {
+        let dedup_key = format!("load-{number}-{turn}");
+        match call(&api, &key, &dedup_key).await.0 {
+            202 => accepted.push(dedup_key),
+            503 => break,
+            status => panic!("{status} while the disk fills up"),
+        }
+    }
+    accepted
+}
+
+/// Posts a trigger; the status and how long it took.
+async fn call(api: &Api, key: &str, dedup_key: &str) -> (u16, Duration) {
+    let begun = Instant::now();
+    let answer = api.send("/v2/enqueue", &event(key, "trigger", dedup_key, "a disk fills up")).await;
+    (answer.status, begun.elapsed())
+}
