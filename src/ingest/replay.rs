@@ -28,7 +28,7 @@ use crate::store::{self, StoreError};
 pub struct Options {
     /// Only say what would be done.
     pub dry_run: bool,
-    /// Apply events although their keys have newer news.
+    /// Apply events although the request has made them before or their keys have newer news; a forced replay too counts once.
     pub force: bool,
     /// Tell the outside world.
     pub notify: bool,
@@ -141,11 +141,11 @@ async fn one(app: &App, integration: &Arc<Integration>, row: &Row, item: Posted,
         outcome: None,
         incident_id: None,
     };
-    if made_already(row, &item) {
-        return Ok(said);
-    }
     if !options.force && newer_news(app, integration, row, &item).await? {
         return Ok(Replayed { effect: Effect::Stale, outcome: Some(Outcome::Stale), ..said });
+    }
+    if !options.force && made_already(row, &item) {
+        return Ok(said);
     }
     if options.dry_run {
         return Ok(Replayed { effect: Effect::WouldApply, ..said });

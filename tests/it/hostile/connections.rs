@@ -109,7 +109,7 @@ pub async fn exchange(address: &str, bytes: Vec<u8>) -> String {
     let (mut reader, mut writer) = TcpStream::connect(address).await.unwrap().into_split();
     let write = tokio::spawn(async move { writer.write_all(&bytes).await.map(|()| writer) });
     let mut text = Vec::new();
-    tokio::time::timeout(Duration::from_secs(60), reader.read_to_end(&mut text)).await.expect("it ends").unwrap();
+    tokio::time::timeout(Duration::from_secs(180), reader.read_to_end(&mut text)).await.expect("it ends").unwrap();
     write.await.unwrap().unwrap();
     String::from_utf8(text).unwrap()
 }

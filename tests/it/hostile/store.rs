@@ -99,7 +99,9 @@ async fn h3_a_clock_that_jumps_blocks_nothing(database: Database) {
 }
 
 async fn h4_a_database_that_is_busy_is_503_and_recovers(database: Database) {
-    let service = Callbox::start(&database).await;
+    let promised = [("CALLBOX_LIMITS_ANSWER_WITHIN", "800ms"), ("CALLBOX_LIMITS_MAX_WAIT", "5s")];
+    let environment = promised.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let service = Callbox::start_with(&database, Options { environment, ..Options::default() }).await;
     let api = service.api();
     let integration = api.integration("events", "while it is busy").await;
     let send = async |key: String| {
