@@ -10,7 +10,7 @@ pub fn line(text: &str) -> String {
     escape(text, false)
 }
 
-/// As [`line`], but line feeds and tabs stay: for bodies and messages of several lines.
+/// As [`line()`], but line feeds and tabs stay: for bodies and messages of several lines.
 pub fn lines(text: &str) -> String {
     escape(text, true)
 }

@@ -1,7 +1,7 @@
 //! The configuration in memory: integrations, their credentials, services and API tokens.
 //!
 //! Immutable, swapped whole on change, so that a request reads no database to know who sent it. Every change of configuration bumps
-//! `config_version`; each process polls it every second and loads anew when it has moved ([`Directory::refresh`]).
+//! `config_version`; each process polls it every second and loads anew when it has moved ([`Directory::refresh`](super::directory::Directory::refresh)).
 
 use std::collections::HashMap;
 use std::sync::Arc;
