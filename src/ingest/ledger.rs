@@ -28,9 +28,13 @@ pub fn row(inbound: &Inbound, meta: Option<&Meta>, verdict: Verdict, status: u16
     }
 }
 
-/// As [`row`], for a refused request: its body is cut.
+/// As [`row`], for a refused request: its body is cut, and left out where it is no UTF-8 (a key written in UTF-16 would not be
+/// found, and so not overwritten).
 pub fn refused_row(inbound: &Inbound, meta: Option<&Meta>, verdict: Verdict, status: u16, message: String) -> Ledger {
     let mut row = row(inbound, meta, verdict, status, Some(message));
-    row.body.truncate(REFUSED_BODY_MAX);
+    match std::str::from_utf8(&inbound.body) {
+        Ok(_) => row.body.truncate(REFUSED_BODY_MAX),
+        Err(_) => row.body = Bytes::new(),
+    }
     row
 }
