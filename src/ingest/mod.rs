@@ -4,6 +4,8 @@
 //! [`crate::app::App::commit`]. Nothing here knows the HTTP library.
 
 pub mod acts;
+#[cfg(feature = "bench")]
+mod bare;
 pub mod commit;
 pub mod directory;
 pub mod explain;
