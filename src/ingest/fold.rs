@@ -147,7 +147,6 @@ impl<'a> Fold<'a> {
         });
         if let Some(notice) = change.notice.filter(|_| submission.mode != (Mode::Replay { notify: false })) {
             self.rows.outbox.push(OutboxRow {
-                id: id::new(Kind::Outbox),
                 tenant_id: &submission.tenant_id,
                 event: notice.as_str(),
                 incident_id: change.incident_id,
@@ -177,7 +176,6 @@ impl<'a> Fold<'a> {
         });
         let id = id::new(Kind::Change);
         self.rows.outbox.push(OutboxRow {
-            id: id::new(Kind::Outbox),
             tenant_id: &submission.tenant_id,
             event: "change.created",
             incident_id: None,
@@ -275,6 +273,7 @@ fn request_row<'a>(
     bounds: Option<(String, String)>,
 ) -> RequestRow<'a> {
     let (first_event_id, last_event_id) = bounds.unzip();
+    let last_event_id = last_event_id.filter(|last| first_event_id.as_ref() != Some(last));
     RequestRow {
         id: &ledger.id,
         tenant_id: &submission.tenant_id,

@@ -15,7 +15,8 @@ const SECRET_FIELDS: [&str; 2] = ["routing_key", "service_key"];
 const SECRET_NAMES: [&str; 8] = ["auth", "token", "key", "secret", "password", "cookie", "integrationid", "credential"];
 
 /// What nearly every request brings, and never a credential.
-const PLAIN_NAMES: [&str; 7] = ["host", "user-agent", "accept", "content-type", "content-length", "accept-encoding", "connection"];
+const PLAIN_NAMES: [&str; 7] =
+    ["host", "user-agent", "accept", "content-type", "content-length", "accept-encoding", "connection"];
 
 fn is_secret(name: &str) -> bool {
     if PLAIN_NAMES.contains(&name) {

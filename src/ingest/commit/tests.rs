@@ -55,7 +55,7 @@ impl Bench {
         let mut conn = self.store.writer().unwrap();
         let fold = load(&mut conn, &[&asked], store::ingest::Purpose::Look).unwrap();
         let incident = fold.open(&asked, item)?;
-        let details = incident.shown.custom_details.as_ref().map(|raw| raw.get().to_owned());
+        let details = incident.shown.fields().custom_details.as_ref().map(|raw| raw.get().to_owned());
         Some((incident.title.clone(), incident.severity, details))
     }
 }

@@ -41,7 +41,7 @@ pub struct RequestRow<'a> {
     pub message: Option<&'a str>,
     /// The first of its events.
     pub first_event_id: Option<String>,
-    /// The last of its events.
+    /// The last of its events, where that is another one.
     pub last_event_id: Option<String>,
 }
 
@@ -110,8 +110,6 @@ pub struct ChangeRow<'a> {
 /// A row of the outbox.
 #[derive(Debug)]
 pub struct OutboxRow<'a> {
-    /// `out_…`.
-    pub id: String,
     /// The tenant.
     pub tenant_id: &'a str,
     /// `incident.triggered`, …, `change.created`.
@@ -137,7 +135,7 @@ pub struct IncidentRow {
     pub number: i64,
     /// Its state.
     pub incident: Incident,
-    pub(super) shown: String,
+    pub(super) shown: Arc<str>,
     pub(super) evidence: Option<String>,
 }
 

@@ -112,8 +112,8 @@ async fn a_timeline_follows_its_chain_and_a_request_shows_its_events() {
         assert_eq!(shown["headers"], json!([["content-type", "application/json"]]));
         use crate::store::schema::events as table;
         use diesel::prelude::*;
-        diesel::update(table::table.filter(table::id.eq_any(&events[1..3])))
-            .set(table::request_id.eq(&request))
+        diesel::update(table::table.filter(table::id.eq_any(events[1..3].iter().map(|event| crate::id::number(event)))))
+            .set(table::request_id.eq(crate::id::number(&request)))
             .execute(&mut conn)
             .unwrap();
         let shown = server.get(&format!("/requests/{request}")).await.body;
