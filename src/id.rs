@@ -147,14 +147,26 @@ fn encode(value: u128, out: &mut String) {
     }
 }
 
-fn decode(text: &str) -> Option<u128> {
-    if text.len() != 26 {
-        return None;
+/// The digit that each byte stands for; 255: none.
+const DIGITS: [u8; 256] = {
+    let mut digits = [255; 256];
+    let mut digit = 0;
+    while digit < 32 {
+        #[allow(clippy::indexing_slicing, reason = "evaluated when compiled")]
+        {
+            digits[ALPHABET[digit] as usize] = digit as u8;
+        }
+        digit += 1;
     }
-    text.bytes().try_fold(0u128, |value, byte| {
-        let digit = ALPHABET.iter().position(|have| *have == byte)?;
-        value.checked_mul(32)?.checked_add(u128::try_from(digit).ok()?)
-    })
+    digits
+};
+
+fn decode(text: &str) -> Option<u128> {
+    let digits = <&[u8; 26]>::try_from(text.as_bytes()).ok()?;
+    let digit = |byte: &u8| DIGITS.get(usize::from(*byte)).copied().filter(|digit| *digit < 32);
+    // 26 digits have 130 bits.
+    digits.first().and_then(digit).filter(|first| *first < 8)?;
+    digits.iter().try_fold(0u128, |value, byte| Some((value << 5) | u128::from(digit(byte)?)))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::checkpoint;
 use super::lane::Lane;
 use super::queue::{Depth, Limits, Queue};
 use super::submission::{Receipt, Refused, Submission};
@@ -54,8 +55,12 @@ impl Committer {
         };
         let lanes: Vec<Arc<Queue>> = (0..lanes).map(|_| Arc::new(Queue::new(settings.limits))).collect();
         let mut threads = Vec::new();
+        let nudge = match store.backend() {
+            Backend::Sqlite => Some(checkpoint::start(store.clone())?),
+            Backend::Postgres => None,
+        };
         for queue in &lanes {
-            let mut lane = Lane::new(store.clone(), Arc::clone(queue), Arc::clone(metrics));
+            let mut lane = Lane::new(store.clone(), Arc::clone(queue), Arc::clone(metrics), nudge.clone());
             threads.push(std::thread::Builder::new().name("committer".into()).spawn(move || lane.run())?);
         }
         Ok(Self {
@@ -84,7 +89,7 @@ impl Committer {
         let lane = self.lane(&submission.integration_id).ok_or(Refused::Closed)?;
         let receiver = lane.push(submission, Instant::now() + wait)?;
         match tokio::time::timeout(wait, receiver).await {
-            Ok(Ok(result)) => result,
+            Ok(Ok(answer)) => answer.result,
             Ok(Err(_)) => Err(Refused::Closed),
             Err(_) => Err(Refused::Late),
         }

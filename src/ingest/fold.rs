@@ -56,6 +56,11 @@ impl<'a> Fold<'a> {
         Self { slots, rows: Rows::default(), catch_alls }
     }
 
+    /// Adds a key whose state is known.
+    pub fn remember(&mut self, key: Key, state: KeyState) {
+        self.slots.insert(key, Slot { stored: state.open.is_some(), state, ..Slot::default() });
+    }
+
     /// The incident that an item meets at this point of the batch.
     pub fn open(&self, submission: &Submission, item: &Posted) -> Option<&Incident> {
         self.open_of(submission, self.dedup_key(submission, item))
@@ -222,12 +227,13 @@ impl<'a> Fold<'a> {
             if !slot.touched {
                 continue;
             }
-            if let (Some(updated_at), Some(tombstone)) = (slot.buried, slot.state.tombstone) {
+            if let (Some(updated_at), Some(tombstone)) = (slot.buried, slot.state.tombstone.clone()) {
                 let tenant_id = Arc::clone(&slot.tenant_id);
                 self.rows.tombstones.push(TombstoneRow { tenant_id, key: key.clone(), tombstone, updated_at });
             }
             if let Some(incident) = slot.state.open {
-                let row = IncidentRow::new(slot.tenant_id, key, incident);
+                let mut row = IncidentRow::new(slot.tenant_id, key, incident);
+                row.tombstone = slot.state.tombstone;
                 if slot.stored { self.rows.updated.push(row) } else { self.rows.opened.push(row) }
             }
         }

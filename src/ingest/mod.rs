@@ -6,6 +6,7 @@
 pub mod acts;
 #[cfg(feature = "bench")]
 mod bare;
+mod checkpoint;
 pub mod commit;
 pub mod directory;
 pub mod explain;
@@ -20,6 +21,7 @@ pub mod lookup;
 pub mod native;
 pub mod own;
 pub mod queue;
+pub mod recent;
 pub mod redact;
 pub mod refusal;
 pub mod refusals;

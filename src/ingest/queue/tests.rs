@@ -22,7 +22,7 @@ fn heavy(integration: &str, bytes: usize) -> Submission {
     submission
 }
 
-fn push(queue: &Queue, submission: Submission) -> oneshot::Receiver<Result<Receipt, Refused>> {
+fn push(queue: &Queue, submission: Submission) -> oneshot::Receiver<Answer> {
     queue.push(submission, later()).unwrap()
 }
 
@@ -130,7 +130,7 @@ fn draining_takes_everything_however_much_it_is() {
         entry.answer(Err(Refused::Full));
     }
     for mut receiver in receivers {
-        assert!(matches!(receiver.try_recv(), Ok(Err(Refused::Full))));
+        assert!(matches!(receiver.try_recv().map(|answer| answer.result), Ok(Err(Refused::Full))));
     }
     assert_eq!(queue.depth(), Depth::default());
     assert!(queue.drain().is_empty());

@@ -135,6 +135,8 @@ pub struct IncidentRow {
     pub number: i64,
     /// Its state.
     pub incident: Incident,
+    /// What else the next event of its key meets; not written with it.
+    pub tombstone: Option<Tombstone>,
     pub(super) shown: Arc<str>,
     pub(super) evidence: Option<String>,
 }
@@ -144,7 +146,7 @@ impl IncidentRow {
     pub fn new(tenant_id: Arc<str>, key: Key, incident: Incident) -> Self {
         let shown = incident.shown.to_json();
         let evidence = incident.evidence.as_ref().and_then(|evidence| serde_json::to_string(evidence).ok());
-        Self { tenant_id, key, number: 0, incident, shown, evidence }
+        Self { tenant_id, key, number: 0, incident, tombstone: None, shown, evidence }
     }
 }
 
