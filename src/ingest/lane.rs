@@ -1,5 +1,8 @@
 //! A lane: one thread with a connection of its own, which commits what waits, batch by batch.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -108,7 +111,9 @@ impl Lane {
             }
             result
         });
-        self.metrics.commit(started.elapsed(), batch.len());
+        let took = started.elapsed();
+        self.metrics.commit(took, batch.len());
+        self.queue.served(batch.len(), took);
         match result {
             Ok(receipts) => batch.into_iter().zip(receipts).for_each(|(entry, receipt)| entry.answer(receipt)),
             Err(error) => self.fail(batch, &error),

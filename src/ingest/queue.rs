@@ -1,5 +1,6 @@
 //! The bounded queue before a committer: one FIFO an integration, served round robin, so that one that floods does not delay the
-//! others.
+//! others. When it is full, the newest of whoever has most in it gives way to one who has less; and what could not be served in
+//! time anyway is refused at once instead of after its wait.
 
 #[cfg(test)]
 mod tests;
@@ -71,13 +72,22 @@ pub struct Limits {
 
 #[derive(Default)]
 struct State {
-    fifos: HashMap<Arc<str>, VecDeque<Entry>>,
+    fifos: HashMap<Arc<str>, Fifo>,
     /// Integrations with something waiting, in the order of their turns.
     ring: VecDeque<Arc<str>>,
     jobs: VecDeque<Job>,
     requests: usize,
     bytes: usize,
+    /// Seconds that serving one request took lately.
+    pace: f64,
     closed: bool,
+}
+
+/// What waits of one integration.
+#[derive(Default)]
+struct Fifo {
+    entries: VecDeque<Entry>,
+    bytes: usize,
 }
 
 /// The queue.
@@ -119,22 +129,40 @@ impl Queue {
         if state.closed {
             return Err(Refused::Closed);
         }
-        if state.requests >= self.limits.requests || (state.requests > 0 && state.bytes + size > self.limits.bytes) {
+        let integration = Arc::clone(&submission.integration_id);
+        let queued = Instant::now();
+        if queued + state.wait(&integration) > deadline {
             return Err(Refused::Full);
+        }
+        let mut gave_way = Vec::new();
+        while state.requests >= self.limits.requests || (state.requests > 0 && state.bytes + size > self.limits.bytes) {
+            let by_bytes = state.requests < self.limits.requests;
+            match state.give_way(&integration, size, by_bytes) {
+                Some(entry) => gave_way.push(entry),
+                None => return Err(Refused::Full),
+            }
         }
         state.requests += 1;
         state.bytes += size;
-        let integration = Arc::clone(&submission.integration_id);
-        let entry = Entry { submission, reply, deadline, queued: Instant::now(), size };
         let fifo = state.fifos.entry(Arc::clone(&integration)).or_default();
-        let first = fifo.is_empty();
-        fifo.push_back(entry);
+        let first = fifo.entries.is_empty();
+        fifo.bytes += size;
+        fifo.entries.push_back(Entry { submission, reply, deadline, queued, size });
         if first {
             state.ring.push_back(integration);
         }
         drop(state);
         self.ready.notify_one();
+        gave_way.into_iter().for_each(|entry| entry.answer(Err(Refused::Full)));
         Ok(receiver)
+    }
+
+    /// Notes how long a batch of so many requests took.
+    pub fn served(&self, requests: usize, took: Duration) {
+        let one = took.as_secs_f64() / requests.max(1) as f64;
+        let mut state = self.state();
+        // The last ten batches or so.
+        state.pace += (one - state.pace) * 0.1;
     }
 
     /// Adds a job; jobs go before submissions.
@@ -188,8 +216,32 @@ impl Queue {
     /// How full it is.
     pub fn depth(&self) -> Depth {
         let state = self.state();
-        let oldest = state.fifos.values().filter_map(VecDeque::front).map(|entry| entry.queued.elapsed()).max();
+        let oldest = state.fifos.values().filter_map(|fifo| fifo.entries.front()).map(|entry| entry.queued.elapsed()).max();
         Depth { requests: state.requests, bytes: state.bytes, oldest: oldest.unwrap_or_default() }
+    }
+}
+
+impl State {
+    /// How long one more of this integration would wait: behind its own, and behind as many of every other in turn.
+    fn wait(&self, integration: &str) -> Duration {
+        let own = self.fifos.get(integration).map_or(0, |fifo| fifo.entries.len());
+        let others = self.ring.len();
+        let before = self.requests.min((own + 1).saturating_mul(others + 1));
+        Duration::try_from_secs_f64(before as f64 * self.pace).unwrap_or_default()
+    }
+
+    /// Takes out the newest of the integration that has most, if that is still more than `integration` would have.
+    fn give_way(&mut self, integration: &str, size: usize, by_bytes: bool) -> Option<Entry> {
+        let weight = |fifo: &Fifo| if by_bytes { fifo.bytes } else { fifo.entries.len() };
+        let own = self.fifos.get(integration).map_or(0, weight) + if by_bytes { size } else { 1 };
+        // Nobody loses the only one.
+        let more = self.fifos.values_mut().filter(|fifo| fifo.entries.len() > 1);
+        let fifo = more.max_by_key(|fifo| weight(fifo)).filter(|fifo| weight(fifo) > own)?;
+        let entry = fifo.entries.pop_back()?;
+        fifo.bytes = fifo.bytes.saturating_sub(entry.size);
+        self.requests = self.requests.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(entry.size);
+        Some(entry)
     }
 }
 
@@ -199,8 +251,9 @@ fn batch(state: &mut State) -> Vec<Entry> {
     while taken.len() < BATCH_REQUESTS && events < BATCH_EVENTS && bytes < BATCH_BYTES {
         let Some(integration) = state.ring.pop_front() else { break };
         let Some(fifo) = state.fifos.get_mut(&integration) else { continue };
-        let Some(entry) = fifo.pop_front() else { continue };
-        if fifo.is_empty() {
+        let Some(entry) = fifo.entries.pop_front() else { continue };
+        fifo.bytes = fifo.bytes.saturating_sub(entry.size);
+        if fifo.entries.is_empty() {
             state.fifos.remove(&integration);
         } else {
             state.ring.push_back(integration);

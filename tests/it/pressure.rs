@@ -67,10 +67,10 @@ async fn many_clients_of_one_key_make_one_incident(database: Database) {
     let incidents = service.api().incidents(&integration).await;
     assert_eq!(incidents.len(), 1);
     assert_eq!((&incidents[0]["event_count"], &incidents[0]["status"]), (&json!(CLIENTS * TRIGGERS), &json!("triggered")));
-    let events = database.cells("SELECT id AS cell FROM events WHERE dedup_key = 'one-key'");
+    let events = database.cells("SELECT CAST(id AS TEXT) AS cell FROM events WHERE dedup_key = 'one-key'");
     assert_eq!(events.len(), CLIENTS * TRIGGERS);
     // Each event names the one before it: a single chain, without a fork.
-    let links = "SELECT DISTINCT previous_event_id AS cell FROM events WHERE previous_event_id IS NOT NULL";
+    let links = "SELECT DISTINCT CAST(previous_event_id AS TEXT) AS cell FROM events WHERE previous_event_id IS NOT NULL";
     assert_eq!(database.cells(links).len(), CLIENTS * TRIGGERS - 1);
 }
 

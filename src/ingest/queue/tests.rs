@@ -103,8 +103,9 @@ fn what_is_over_the_bound_is_refused_and_what_was_taken_makes_room() {
         drop(push(&queue, request("int_a", &format!("{number}"))));
     }
     assert!(matches!(queue.push(request("int_a", "3"), later()), Err(Refused::Full)));
-    assert!(matches!(queue.push(request("int_b", "0"), later()), Err(Refused::Full)), "the bound is for all");
-    assert_eq!(batch_of(&queue).len(), 3);
+    assert!(queue.push(request("int_b", "0"), later()).is_ok(), "another one's newest makes room");
+    assert_eq!(queue.depth().requests, 3, "the bound is for all");
+    assert_eq!(keys(&batch_of(&queue)), ["0", "0", "1"]);
     assert!(queue.push(request("int_a", "3"), later()).is_ok());
 }
 
@@ -179,4 +180,59 @@ fn the_depth_says_how_long_the_oldest_has_waited() {
     std::thread::sleep(Duration::from_millis(5));
     drop(push(&queue, request("int_b", "b")));
     assert!(queue.depth().oldest >= Duration::from_millis(5));
+}
+
+#[test]
+fn a_full_queue_takes_from_whoever_has_most() {
+    let queue = Queue::new(Limits { requests: 10, bytes: 1 << 30 });
+    let mut flood: Vec<_> = (0..10).map(|number| push(&queue, request("int_flood", &format!("flood-{number}")))).collect();
+    let refused = |receiver: &mut oneshot::Receiver<Answer>| {
+        matches!(receiver.try_recv().map(|answer| answer.result), Ok(Err(Refused::Full)))
+    };
+    assert!(matches!(queue.push(request("int_flood", "flood-10"), later()), Err(Refused::Full)), "it has most itself");
+    let others: Vec<_> = (0..5).map(|number| push(&queue, request("int_b", &format!("b-{number}")))).collect();
+    assert!(matches!(queue.push(request("int_b", "b-5"), later()), Err(Refused::Full)), "half each is fair");
+    let told: Vec<bool> = flood.iter_mut().map(refused).collect();
+    assert_eq!(told, [false, false, false, false, false, true, true, true, true, true], "the newest give way, and are told");
+    assert_eq!(queue.depth().requests, 10);
+    drop(others);
+    assert_eq!(keys(&batch_of(&queue)).len(), 10);
+    assert_eq!((queue.depth().requests, queue.depth().bytes), (0, 0));
+}
+
+#[test]
+fn a_full_queue_counts_bytes_where_bytes_are_what_fills_it() {
+    let queue = Queue::new(Limits { requests: 100, bytes: 100_000 });
+    let mut large: Vec<_> = (0..3).map(|_| push(&queue, heavy("int_large", 30_000))).collect();
+    let small: Vec<_> = (0..5).map(|_| push(&queue, heavy("int_small", 4_000))).collect();
+    assert!(large.pop().is_some_and(|mut newest| newest.try_recv().is_ok()), "one large one made room for five small ones");
+    assert_eq!(queue.depth().requests, 7);
+    drop(small);
+}
+
+#[test]
+fn what_cannot_be_served_in_time_is_refused_at_once() {
+    let queue = Queue::new(ROOMY);
+    for _ in 0..200 {
+        queue.served(10, Duration::from_millis(100));
+    }
+    let soon = || Instant::now() + Duration::from_millis(500);
+    let mut waiting = Vec::new();
+    let refused = (0..100).find(|number| match queue.push(request("int_flood", &format!("flood-{number}")), soon()) {
+        Ok(receiver) => {
+            waiting.push(receiver);
+            false
+        }
+        Err(refused) => matches!(refused, Refused::Full),
+    });
+    assert!(
+        refused.is_some_and(|number| (45..=51).contains(&number)),
+        "10 ms each: about fifty fit into 500 ms, not {refused:?}"
+    );
+    assert!(queue.push(request("int_b", "b-0"), soon()).is_ok(), "the other one's turn comes before all of these");
+    while queue.depth().requests > 0 {
+        batch_of(&queue);
+    }
+    queue.served(100, Duration::ZERO);
+    assert!(queue.push(request("int_flood", "again"), soon()).is_ok(), "and right after, it is served again");
 }

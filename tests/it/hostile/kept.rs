@@ -57,7 +57,7 @@ async fn d14_a_copy_of_the_database_opens_nothing(database: Database) {
     }
     // Refusals are written lazily.
     eventually(async || {
-        let refused = database.cells("SELECT id AS cell FROM requests WHERE verdict = 'unauthorized'");
+        let refused = database.cells("SELECT CAST(id AS TEXT) AS cell FROM requests WHERE verdict = 'unauthorized'");
         if refused.len() >= 3 { Ok(()) } else { Err(format!("{refused:?}")) }
     })
     .await;

@@ -71,8 +71,8 @@ impl Service {
 
     /// How often the outside world was paged for an incident.
     pub fn pages(&self, database: &Database, incident_id: &str) -> usize {
-        let query =
-            format!("SELECT event AS cell FROM outbox WHERE event = 'incident.triggered' AND incident_id = '{incident_id}'");
+        let number = callbox::id::number(incident_id);
+        let query = format!("SELECT event AS cell FROM outbox WHERE event = 'incident.triggered' AND incident_id = {number}");
         database.cells(&query).len()
     }
 }
