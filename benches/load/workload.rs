@@ -106,7 +106,7 @@ pub struct Generator {
     sequence: AtomicU64,
     /// Keys that were filled in before.
     filled: u64,
-    /// RFC 3339: now, a minute ago, in an hour.
+    /// RFC 3339: now, a minute ago (when all alerts began), in an hour.
     now: String,
     past: String,
     future: String,
@@ -225,12 +225,12 @@ impl Generator {
 
     /// One alert as Prometheus sends it and Alertmanager hands it on.
     fn alert(&self, key: &str, n: u64, resolve: bool, out: &mut String) {
-        let (status, end) = if resolve { ("resolved", &self.past) } else { ("firing", &self.future) };
+        let (status, end) = if resolve { ("resolved", &self.now) } else { ("firing", &self.future) };
         let (host, cluster) = (n % 500, n % 20);
         let _ = write!(
             out,
             r#"{{"labels":{{"alertname":"HighCPU{cluster}","instance":"host-{host}.eu-west-1.example.net","severity":"critical","service":"web","environment":"production","key":"{key}"}},"annotations":{{"summary":"CPU load on host-{host} has been above 95 percent for ten minutes","description":"load average 9.75, 124 MB free, cluster web-{cluster}, owner team-platform","runbook_url":"https://runbooks.example.net/cpu"}},"startsAt":"{start}","endsAt":"{end}","generatorURL":"https://prometheus.example.net/graph?g0.expr=cpu{n}""#,
-            start = self.now,
+            start = self.past,
         );
         if matches!(self.target, Target::Callbox(_)) {
             let _ = write!(out, r#","status":"{status}","fingerprint":"{key}""#);
@@ -274,7 +274,7 @@ fn native(routing_key: &str, key: &str, n: u64, resolve: bool, out: &mut String)
     let (host, cluster) = (n % 500, n % 20);
     let _ = write!(
         out,
-        r#"{{"routing_key":"{routing_key}","event_action":"{action}","dedup_key":"{key}","payload":{{"summary":"CPU load on host-{host} has been above 95 percent for ten minutes","source":"host-{host}.eu-west-1.example.net","severity":"critical","component":"web","group":"cluster-{cluster}","class":"cpu","custom_details":{{"load_average":9.75,"free_memory_mb":124,"owner":"team-platform","environment":"production","region":"eu-west-1"}}}},"client":"Example monitoring","client_url":"https://monitoring.example.net/alerts/{n}","links":[{{"href":"https://runbooks.example.net/cpu","text":"Runbook"}}]}}"#
+        r#"{{"routing_key":"{routing_key}","event_action":"{action}","dedup_key":"{key}","payload":{{"summary":"CPU load on host-{host} has been above 95 percent for ten minutes","source":"host-{host}.eu-west-1.example.net","severity":"critical","component":"web","group":"cluster-{cluster}","class":"cpu","custom_details":{{"load_average":9.75,"free_memory_mb":124,"owner":"team-platform","environment":"production","region":"eu-west-1","threshold":"95 percent for ten minutes"}}}},"client":"Example monitoring","client_url":"https://monitoring.example.net/alerts/{n}","links":[{{"href":"https://runbooks.example.net/cpu","text":"Runbook"}}]}}"#
     );
 }
 
