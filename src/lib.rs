@@ -12,6 +12,7 @@
 //! | [`provider`] | monitoring tools: one file a tool, one fixtures folder, one line in a list. *Pure* |
 //! | [`signature`] | all cryptography over requests; schemes are data. *Pure* |
 //! | [`incident`] | the lifecycle: the state of a key and a report in, the new state and an outcome out. *Pure* |
+//! | [`retention`] | what goes, when and how fast. *Pure* |
 //! | [`ingest`] | the path of every request: credential, limit, interpretation, queue, group commit; timers, explain, replay |
 //! | [`store`] | SQL, on SQLite and PostgreSQL: one `Conn`, free query functions, one file a table family |
 //! | [`http`] | every route, bodies and answers; the management API; TLS |
@@ -46,6 +47,7 @@ pub mod ingest;
 pub mod json;
 pub mod metrics;
 pub mod provider;
+pub mod retention;
 pub mod secret;
 pub mod signature;
 pub mod store;

@@ -3,6 +3,8 @@
 //! Owns names, help texts and buckets. Labels are `&'static str`: what a sender controls cannot become one, so that the number
 //! of series stays what the program's own lists make it. A [`Metrics`] is a value; nothing is global.
 
+mod retention;
+
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -12,6 +14,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+
+pub use retention::Retention;
 
 /// The media type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -66,6 +70,8 @@ pub struct Metrics {
     queue_oldest_seconds: Seconds,
     store_errors: Family<ClassLabel, Counter>,
     snapshot_age_seconds: Seconds,
+    /// What retention does.
+    pub retention: Retention,
 }
 
 impl Default for Metrics {
@@ -91,6 +97,7 @@ impl Metrics {
             queue_oldest_seconds: Seconds::default(),
             store_errors: Family::default(),
             snapshot_age_seconds: Seconds::default(),
+            retention: Retention::default(),
         };
         metrics.register();
         metrics
@@ -114,6 +121,7 @@ impl Metrics {
             "Time since the configuration was confirmed",
             self.snapshot_age_seconds.clone(),
         );
+        self.retention.register(registry);
     }
 
     /// A request was answered. `route` is the pattern, never the path; `took` runs from its head to its answer.
@@ -188,6 +196,12 @@ mod tests {
         metrics.queue(7, 4096, Duration::from_millis(1500));
         metrics.store_error("environment");
         metrics.snapshot_age(Duration::from_secs(1));
+        metrics.retention.removed("events", 200);
+        metrics.retention.dropped(3);
+        metrics.retention.lag("events", 60.0);
+        metrics.retention.held("requests", 4096);
+        metrics.retention.ran(crate::time::Timestamp::from_seconds(1_800_000_000));
+        metrics.retention.disk(1 << 30, true);
         let page = metrics.render();
         for line in [
             "callbox_requests_total{route=\"/v2/enqueue\",verdict=\"accepted\"} 2",
@@ -203,6 +217,13 @@ mod tests {
             "callbox_queue_oldest_seconds 1.5",
             "callbox_store_errors_total{class=\"environment\"} 1",
             "callbox_snapshot_age_seconds 1.0",
+            "callbox_retention_rows_total{table=\"events\"} 200",
+            "callbox_retention_bodies_total 3",
+            "callbox_retention_lag_seconds{table=\"events\"} 60.0",
+            "callbox_retention_held_bytes{table=\"requests\"} 4096",
+            "callbox_retention_last_run_timestamp_seconds 1800000000",
+            "callbox_disk_room_bytes 1073741824",
+            "callbox_disk_above_high_water 1",
         ] {
             assert!(page.lines().any(|have| have == line), "{line} is missing in\n{page}");
         }

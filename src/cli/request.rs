@@ -158,7 +158,7 @@ async fn show(session: &Session, id: &str) -> anyhow::Result<()> {
             out.fields(&pairs)?;
         }
     }
-    out.text(&format!("\nbody:\n{}", body(&request)))?;
+    out.text(&format!("\nbody:\n{}", shown_body(&request, out)))?;
     events(out, &request)
 }
 
@@ -181,6 +181,13 @@ fn pairs(value: &Value) -> Vec<(String, String)> {
 fn values(value: &Value) -> impl Iterator<Item = String> {
     let list = value.as_array().map_or_else(|| std::slice::from_ref(value), Vec::as_slice);
     list.iter().map(plain)
+}
+
+fn shown_body(request: &Value, out: &Output) -> String {
+    match time(request, "body_dropped_at", out) {
+        dropped if dropped.is_empty() => body(request),
+        dropped => format!("(dropped to make room, {dropped})"),
+    }
 }
 
 /// The body for people: JSON indented, other text as it is, anything else as its base64.

@@ -19,6 +19,7 @@ pub mod integrations;
 pub mod page;
 pub mod refusals;
 pub mod requests;
+pub mod retention;
 pub mod schema;
 pub mod services;
 mod settings;

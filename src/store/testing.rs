@@ -1,11 +1,14 @@
 //! Databases for tests: a fresh SQLite file, and a fresh PostgreSQL database where `CALLBOX_TEST_POSTGRES` is a DSN.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
 use super::{Conn, Settings, Store};
 use crate::id::Kind;
 use crate::secret::{Sealer, Secret};
+use crate::time::Timestamp;
 
 /// The DSN of a PostgreSQL server on which tests may create databases.
 pub const POSTGRES: &str = "CALLBOX_TEST_POSTGRES";
@@ -64,6 +67,14 @@ fn postgres(dsn: &str) -> Database {
 /// A sealer with a key that is the same in every test.
 pub fn sealer() -> Sealer {
     Sealer::from_text(&Secret::new("07".repeat(32))).unwrap()
+}
+
+/// An identifier as it would have been made at `at`.
+pub fn id_at(kind: Kind, at: Timestamp) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let floor = crate::id::floor(kind, at);
+    // The last 16 characters hold no time.
+    format!("{}{:016}", &floor[..floor.len() - 16], NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Whose rows are planted.
