@@ -5,7 +5,7 @@
 
 mod retention;
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -64,6 +64,8 @@ pub struct Metrics {
     events: Family<EventLabels, Counter>,
     unmatched: Family<TypeLabel, Counter>,
     commit_seconds: Histogram,
+    /// The sum of the above in nanoseconds, which the histogram does not tell.
+    committing: AtomicU64,
     batch_requests: Histogram,
     queue_requests: Gauge,
     queue_bytes: Gauge,
@@ -91,6 +93,7 @@ impl Metrics {
             events: Family::default(),
             unmatched: Family::default(),
             commit_seconds: seconds(),
+            committing: AtomicU64::new(0),
             batch_requests: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]),
             queue_requests: Gauge::default(),
             queue_bytes: Gauge::default(),
@@ -146,7 +149,13 @@ impl Metrics {
     /// A transaction with `requests` requests took so long.
     pub fn commit(&self, took: Duration, requests: usize) {
         self.commit_seconds.observe(took.as_secs_f64());
+        self.committing.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.batch_requests.observe(requests as f64);
+    }
+
+    /// The time that all transactions that store requests took together.
+    pub fn committing(&self) -> Duration {
+        Duration::from_nanos(self.committing.load(Ordering::Relaxed))
     }
 
     /// What waits to be stored; the age is measured when this is called, so call it before [`Metrics::render`].
@@ -193,6 +202,7 @@ mod tests {
         metrics.event("grafana", "opened");
         metrics.event("grafana", "unmatched");
         metrics.commit(Duration::from_millis(1), 64);
+        assert_eq!(metrics.committing(), Duration::from_millis(1));
         metrics.queue(7, 4096, Duration::from_millis(1500));
         metrics.store_error("environment");
         metrics.snapshot_age(Duration::from_secs(1));

@@ -20,7 +20,7 @@ use super::App;
 use crate::ingest::own;
 use crate::retention::disk::{Bytes, Level};
 use crate::retention::meter::Meter;
-use crate::retention::pace::{Load, Pace};
+use crate::retention::pace::{Ingest, Pace};
 use crate::retention::walk::Walk;
 use crate::retention::{Aged, Keyed, Policy};
 use crate::store::retention::{Due, reusable_bytes};
@@ -38,27 +38,28 @@ const AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// What a step looks through.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Task {
-    /// A table, for rows over their age or their bytes.
+    /// A table, for rows over their age.
     Aged(Aged),
     /// A table, for rows that are over.
     Keyed(Keyed),
-    /// The ledger, for bodies over its bytes: those that an open incident stands on are spared.
-    OverBytes,
+    /// A table whose bytes are bounded, for what came since they were last measured.
+    Measure(Aged),
+    /// A table over its bytes, for its oldest: rows, and of the ledger bodies.
+    OverBytes(Aged),
     /// The ledger, for any body: the disk is nearly full.
     DiskFull,
-    /// A table, for what came since its bytes were last measured.
-    Measure(Aged),
 }
 
 impl Task {
     /// All of them, in the order of their turns. Where room is short, requests over their age go before bodies.
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Aged(Aged::Outbox),
         Self::Aged(Aged::Requests),
         Self::DiskFull,
         Self::Measure(Aged::Requests),
-        Self::OverBytes,
+        Self::OverBytes(Aged::Requests),
         Self::Measure(Aged::Events),
+        Self::OverBytes(Aged::Events),
         Self::Aged(Aged::Events),
         Self::Aged(Aged::Incidents),
         Self::Aged(Aged::Changes),
@@ -73,7 +74,7 @@ impl Task {
             Self::Aged(_) | Self::Measure(_) => Walk::new(),
             Self::Keyed(_) => Walk::hourly(),
             // What goes for want of room must go as fast as other comes.
-            Self::OverBytes | Self::DiskFull => Walk::closely(),
+            Self::OverBytes(_) | Self::DiskFull => Walk::closely(),
         }
     }
 }
@@ -97,10 +98,13 @@ pub struct Keeper {
     begun: Instant,
     looking: Pace,
     removing: Pace,
+    ingest: Ingest,
+    /// When it was last seen how long commits have taken, and how long that was.
+    committing: (Instant, Duration),
     walks: HashMap<Task, Walk>,
     found: Option<Found>,
-    ledger: Meter,
-    events: Meter,
+    /// Of the tables whose bytes are bounded.
+    meters: HashMap<Aged, Meter>,
     level: Level,
     above: bool,
     disk_read: Option<Duration>,
@@ -134,10 +138,11 @@ impl Keeper {
             begun: Instant::now(),
             looking: Pace::looking(),
             removing: Pace::removing(),
+            ingest: Ingest::default(),
+            committing: (Instant::now(), Duration::ZERO),
             walks: Task::ALL.map(|task| (task, task.walk())).into(),
             found: None,
-            ledger: Meter::default(),
-            events: Meter::default(),
+            meters: HashMap::new(),
             level: Level::default(),
             above: false,
             disk_read: None,
@@ -159,35 +164,50 @@ impl Keeper {
         }
         if let Some(found) = self.found.take() {
             let took = self.remove(found).await?;
-            return Ok(Some(Pace::rest(took, self.load())));
+            return Ok(Some(self.rest(took)));
         }
         let Some(task) = self.next(elapsed) else {
             self.app.metrics.retention.ran(self.app.clock.now());
             return Ok(None);
         };
         let took = self.look(task).await?;
-        Ok(Some(Pace::rest(took, self.load())))
+        Ok(Some(self.rest(took)))
     }
 
     /// What to look through next.
     fn next(&self, elapsed: Duration) -> Option<Task> {
         let wanted = |task: &Task| match task {
             Task::DiskFull => self.above,
-            Task::OverBytes => self.ledger.is_over(self.policy.ledger_bytes),
-            Task::Measure(Aged::Events) => self.policy.events_bytes > 0,
-            Task::Measure(_) => self.policy.ledger_bytes > 0,
+            Task::Measure(table) => self.bound(*table) > 0,
+            Task::OverBytes(table) => self.excess(*table) > 0,
             Task::Aged(_) | Task::Keyed(_) => true,
         };
         let due = |task: &Task| self.walks.get(task).is_some_and(|walk| walk.is_due(elapsed));
         Task::ALL.into_iter().find(|task| due(task) && wanted(task))
     }
 
-    fn load(&self) -> Load {
-        match self.app.committer.depth().requests {
-            _ if self.above => Load::Urgent,
-            0 => Load::Idle,
-            _ => Load::Busy,
+    /// Bytes that a table may hold; 0 is no bound.
+    fn bound(&self, table: Aged) -> u64 {
+        match table {
+            Aged::Requests => self.policy.ledger_bytes,
+            Aged::Events => self.policy.events_bytes,
+            _ => 0,
         }
+    }
+
+    /// Bytes that it holds beyond them.
+    fn excess(&self, table: Aged) -> u64 {
+        self.meters.get(&table).map_or(0, |meter| meter.excess(self.bound(table)))
+    }
+
+    /// How long to rest after work that took so long.
+    fn rest(&mut self, took: Duration) -> Duration {
+        let (at, committing) = (Instant::now(), self.app.metrics.committing());
+        let (last, before) = std::mem::replace(&mut self.committing, (at, committing));
+        let lanes = u32::try_from(self.app.committer.lanes()).unwrap_or(u32::MAX);
+        let waiting = self.app.committer.depth().requests > 0;
+        self.ingest.saw(committing.saturating_sub(before) / lanes.max(1), at.duration_since(last), waiting);
+        self.ingest.rest(took, self.above)
     }
 
     /// The time by which ages are told: on PostgreSQL the database's, so that a node's wrong clock removes nothing.

@@ -113,6 +113,11 @@ impl Committer {
         }
     }
 
+    /// How many transactions may commit side by side.
+    pub fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
     /// How full the lanes are, together.
     pub fn depth(&self) -> Depth {
         self.lanes.iter().map(|lane| lane.depth()).fold(Depth::default(), |sum, depth| Depth {

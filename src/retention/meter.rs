@@ -42,9 +42,9 @@ impl Meter {
         }
     }
 
-    /// Whether more is held than `bound`; 0 is no bound.
-    pub fn is_over(&self, bound: u64) -> bool {
-        bound > 0 && self.complete && self.bytes > bound
+    /// How much more is held than `bound`; 0 is no bound.
+    pub fn excess(&self, bound: u64) -> u64 {
+        if bound > 0 && self.complete { self.bytes.saturating_sub(bound) } else { 0 }
     }
 }
 
@@ -56,14 +56,14 @@ mod tests {
     fn what_comes_is_added_and_what_goes_is_taken_off() {
         let mut meter = Meter::default();
         meter.add(100, "req_3".into());
-        assert_eq!((meter.bytes(), meter.is_over(50)), (None, false), "not all is counted yet");
+        assert_eq!((meter.bytes(), meter.excess(50)), (None, 0), "not all is counted yet");
         // Removed before it was counted, so never added.
         meter.take("req_5", 40);
         meter.take("req_1", 10);
         meter.add(30, "req_9".into());
         meter.complete();
         assert_eq!(meter.bytes(), Some(120));
-        assert!(meter.is_over(119) && !meter.is_over(120) && !meter.is_over(0));
+        assert_eq!([119, 120, 121, 0].map(|bound| meter.excess(bound)), [1, 0, 0, 0]);
         meter.take("req_9", 500);
         assert_eq!(meter.bytes(), Some(0));
     }

@@ -17,23 +17,31 @@ const LOOK_TARGET: Duration = Duration::from_millis(10);
 /// The longest rest.
 const REST_MAX: Duration = Duration::from_secs(2);
 
-/// Who else wants the writer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Load {
-    /// Nobody: every other moment may be ours.
-    Idle,
-    /// Requests wait: one moment in twenty is ours.
-    Busy,
-    /// Requests wait, and soon could not be stored at all for want of room: every other moment must be ours.
-    Urgent,
+/// The most of the time that is taken, and the least, where ingest leaves none.
+const SHARE_MAX: f64 = 0.5;
+const SHARE_MIN: f64 = 0.04;
+
+/// How busy ingest is, as last seen.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Ingest {
+    busy: f64,
 }
 
-impl Load {
-    const fn rest(self) -> u32 {
-        match self {
-            Self::Idle | Self::Urgent => 1,
-            Self::Busy => 19,
-        }
+impl Ingest {
+    /// Learns that of the last `passed` its commits took `committing`, and whether requests wait now.
+    pub fn saw(&mut self, committing: Duration, passed: Duration, waiting: bool) {
+        let seen = committing.as_secs_f64() / passed.as_secs_f64().max(1e-6);
+        // A pause between two batches is not yet a quiet time.
+        let lasting = seen.max(self.busy / 2.0);
+        self.busy = if waiting { 1.0 } else { lasting.min(1.0) };
+    }
+
+    /// How long to leave the database alone after work that took so long. `urgent`: without the work ingest would come to a stop
+    /// for want of room.
+    pub fn rest(&self, took: Duration, urgent: bool) -> Duration {
+        // Commits are a part of what a request costs: where they take a quarter of the time the machine may well be busy.
+        let share = if urgent { SHARE_MAX } else { (SHARE_MAX - 2.0 * self.busy).max(SHARE_MIN) };
+        took.mul_f64(1.0 / share - 1.0).min(REST_MAX)
     }
 }
 
@@ -71,11 +79,6 @@ impl Pace {
             self.rows = fitting.clamp(self.rows, self.rows.saturating_mul(2)).min(self.max);
         }
     }
-
-    /// How long to leave the database alone after work that took so long.
-    pub fn rest(took: Duration, load: Load) -> Duration {
-        took.saturating_mul(load.rest()).min(REST_MAX)
-    }
 }
 
 #[cfg(test)]
@@ -112,11 +115,34 @@ mod tests {
         assert_eq!(pace.rows(), 400);
     }
 
+    /// The rest after four milliseconds of work, where ingest takes so many hundredths of the time.
+    fn rest(hundredths: u32, waiting: bool) -> Duration {
+        let mut ingest = Ingest::default();
+        ingest.saw(MS * hundredths, 100 * MS, waiting);
+        ingest.rest(4 * MS, false)
+    }
+
     #[test]
-    fn where_requests_wait_at_most_a_twentieth_of_the_time_is_taken() {
-        assert_eq!(Pace::rest(4 * MS, Load::Busy), 76 * MS);
-        assert_eq!(Pace::rest(4 * MS, Load::Idle), 4 * MS);
-        assert_eq!(Pace::rest(4 * MS, Load::Urgent), 4 * MS);
-        assert_eq!(Pace::rest(1000 * MS, Load::Busy), REST_MAX);
+    fn half_the_time_is_taken_where_nobody_else_wants_it_and_a_twenty_fifth_where_others_do() {
+        assert_eq!(rest(0, false), 4 * MS);
+        assert_eq!(rest(10, false).as_micros(), 9333);
+        assert_eq!(rest(25, false), 96 * MS);
+        assert_eq!(rest(500, false), 96 * MS, "commits side by side");
+        assert_eq!(rest(0, true), 96 * MS);
+    }
+
+    #[test]
+    fn a_quiet_moment_is_not_a_quiet_time_and_a_full_disk_waits_for_nobody() {
+        let mut ingest = Ingest::default();
+        ingest.saw(100 * MS, 100 * MS, true);
+        assert_eq!(ingest.rest(4 * MS, true), 4 * MS);
+        let rests: Vec<_> = (0..6)
+            .map(|_| {
+                ingest.saw(Duration::ZERO, 100 * MS, false);
+                ingest.rest(4 * MS, false)
+            })
+            .collect();
+        assert!(rests.is_sorted_by(|a, b| a >= b) && rests[0] == 96 * MS && rests[5] < 5 * MS, "{rests:?}");
+        assert_eq!(ingest.rest(1000 * MS, false).max(REST_MAX), REST_MAX);
     }
 }

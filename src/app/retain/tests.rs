@@ -1,0 +1,310 @@
+//! The task on a real service with a clock of its own, on both databases.
+
+use std::sync::Mutex;
+
+use diesel::prelude::*;
+
+use super::*;
+use crate::app::{Parts, assemble};
+use crate::config::{Config, Flags};
+use crate::duration::Span;
+use crate::event::{Action, DedupKey, Event, Severity};
+use crate::id::Kind;
+use crate::ingest::submission::{Posted, Submission};
+use crate::ingest::timers;
+use crate::retention::disk::{Disk, HighWater};
+use crate::retention::pace::ROWS_MAX;
+use crate::store::retention as store;
+use crate::store::schema::{events, incidents, outbox, requests};
+use crate::store::testing::{self, Database, Place, id_at};
+use crate::store::{Conn, tenants};
+
+const NOW: Timestamp = Timestamp::from_seconds(1_900_000_000);
+const DAY: i64 = 86_400;
+
+struct World {
+    app: Arc<App>,
+    conn: Conn,
+    place: Place,
+    database: Database,
+}
+
+impl World {
+    fn each() -> Vec<Self> {
+        testing::databases().into_iter().map(Self::on).collect()
+    }
+
+    fn on(database: Database) -> Self {
+        let mut conn = database.store.writer().unwrap();
+        let tenant_id = tenants::ensure_default(&mut conn, NOW).unwrap();
+        let app = Self::node(&database, &tenant_id);
+        let own = app.directory.snapshot().own.values().next().cloned().unwrap();
+        let place = Place {
+            tenant_id,
+            service_id: own.service_id.to_string(),
+            integration_id: own.id.to_string(),
+        };
+        Self { app, conn, place, database }
+    }
+
+    /// A service on the database, as a process of its own would have it.
+    fn node(database: &Database, tenant_id: &str) -> Arc<App> {
+        let parts = Parts {
+            store: database.store.clone(),
+            sealer: testing::sealer(),
+            clock: Clock::manual(NOW),
+            default_tenant: tenant_id.into(),
+            admin_token: None,
+        };
+        let config = Config::load(None, std::iter::empty(), &Flags::default()).unwrap();
+        Arc::new(assemble(parts, &config).unwrap())
+    }
+
+    fn keeper(&self, policy: Policy) -> Keeper {
+        Keeper::new(Arc::clone(&self.app), policy, Gauge::Off)
+    }
+
+    /// Requests with a body of so many bytes, a second apart, the last one `age` seconds old; each with an event of its own.
+    fn plant(&mut self, count: i64, age: i64, body: usize) -> Vec<String> {
+        let bytes = vec![b'x'; body];
+        let Self { conn, place, .. } = self;
+        conn.transaction_immediate(|conn| -> Result<Vec<String>> {
+            let one = |n: i64| {
+                let at = NOW.plus_seconds(n + 1 - count - age);
+                let event = testing::plant_event(conn, place, None, None, "unmatched");
+                let planted = testing::plant_request(conn, place, &bytes, std::slice::from_ref(&event));
+                let (new_event, new_request) = (id_at(Kind::Event, at), id_at(Kind::Request, at));
+                diesel::update(events::table.find(&event))
+                    .set((events::id.eq(&new_event), events::request_id.eq(&new_request)))
+                    .execute(conn)?;
+                diesel::update(requests::table.find(&planted))
+                    .set((
+                        requests::id.eq(&new_request),
+                        requests::first_event_id.eq(&new_event),
+                        requests::last_event_id.eq(&new_event),
+                    ))
+                    .execute(conn)?;
+                Ok(new_request)
+            };
+            (0..count).map(one).collect()
+        })
+        .unwrap()
+    }
+
+    fn notice(&mut self, at: Timestamp) {
+        use crate::store::schema::outbox::dsl::*;
+        let row = (id.eq(id_at(Kind::Outbox, at)), tenant_id.eq("ten_1"), event.eq("incident.triggered"), created_at.eq(at.0));
+        diesel::insert_into(outbox).values(row).execute(&mut self.conn).unwrap();
+    }
+
+    fn count(&mut self, table: Aged) -> i64 {
+        match table {
+            Aged::Requests => requests::table.count().get_result(&mut self.conn).unwrap(),
+            Aged::Events => events::table.count().get_result(&mut self.conn).unwrap(),
+            _ => outbox::table.count().get_result(&mut self.conn).unwrap(),
+        }
+    }
+
+    /// The requests whose bodies are there, oldest first.
+    fn with_body(&mut self) -> Vec<String> {
+        let rows = requests::table.filter(requests::body_dropped_at.is_null()).order(requests::id);
+        rows.select(requests::id).load(&mut self.conn).unwrap()
+    }
+}
+
+fn policy() -> Policy {
+    let days = |days: u32| Span::from_seconds(days * 86_400).unwrap();
+    Policy { ledger: days(30), events: days(90), incidents: days(365), undelivered: days(7), ..Policy::default() }
+}
+
+/// Steps until nothing is left to do; how many steps it took.
+async fn finish(keeper: &mut Keeper) -> usize {
+    let mut steps = 0;
+    while keeper.step().await.unwrap().is_some() {
+        steps += 1;
+        assert!(steps < 10_000, "it does not end");
+    }
+    steps
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_due_goes_in_small_transactions_and_whoever_stops_is_taken_over_from() {
+    for mut world in World::each() {
+        world.plant(1500, 100 * DAY, 10);
+        world.plant(50, 40 * DAY, 10);
+        world.plant(20, DAY, 10);
+        let mut keeper = world.keeper(policy());
+        let mut before = world.count(Aged::Requests) + world.count(Aged::Events);
+        let mut transactions = 0;
+        while transactions < 4 {
+            keeper.step().await.unwrap().unwrap();
+            let left = world.count(Aged::Requests) + world.count(Aged::Events);
+            assert!(before - left <= ROWS_MAX as i64, "{} rows at once", before - left);
+            transactions += usize::from(left < before);
+            before = left;
+        }
+        assert!(world.count(Aged::Requests) > 70, "not all at once");
+        // Stopped in the middle of it; the next one, with nothing but the tables, finishes.
+        drop(keeper);
+        if matches!(world.conn, Conn::Pg(_)) {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        finish(&mut world.keeper(policy())).await;
+        assert_eq!((world.count(Aged::Requests), world.count(Aged::Events)), (20, 70));
+        let page = world.app.metrics.render();
+        assert!(page.contains("callbox_retention_lag_seconds{table=\"requests\"} 0.0"), "{page}");
+        assert!(page.contains("callbox_retention_last_run_timestamp_seconds 1900000000"), "{page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn off_is_for_ever() {
+    for mut world in World::each() {
+        world.plant(10, 3000 * DAY, 10);
+        let policy = Policy { undelivered: policy().undelivered, ..Policy::default() };
+        finish(&mut world.keeper(policy)).await;
+        assert_eq!((world.count(Aged::Requests), world.count(Aged::Events)), (10, 10));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_notice_may_point_to_waits_for_it_and_it_does_not_wait_for_ever() {
+    for mut world in World::each() {
+        let short = Span::from_seconds(86_400).unwrap();
+        let policy = Policy { ledger: short, events: short, ..policy() };
+        world.plant(5, 6 * DAY, 10);
+        world.plant(5, 3 * DAY, 10);
+        world.notice(NOW.plus_seconds(-4 * DAY));
+        finish(&mut world.keeper(policy.clone())).await;
+        assert_eq!((world.count(Aged::Requests), world.count(Aged::Outbox)), (5, 1), "older than the notice: nothing it points to");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        world.app.clock.advance(4 * DAY);
+        finish(&mut world.keeper(policy)).await;
+        assert_eq!((world.count(Aged::Requests), world.count(Aged::Events), world.count(Aged::Outbox)), (0, 0, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_its_bytes_the_ledger_loses_its_oldest_bodies_and_keeps_the_rows() {
+    for mut world in World::each() {
+        let all = world.plant(100, DAY, 1000);
+        let policy = Policy { ledger_bytes: 30_500, ..policy() };
+        let mut keeper = world.keeper(policy);
+        finish(&mut keeper).await;
+        assert_eq!(world.with_body(), all[70..]);
+        assert_eq!(world.count(Aged::Requests), 100);
+        let page = world.app.metrics.render();
+        assert!(page.contains("callbox_retention_held_bytes{table=\"requests\"}"), "{page}");
+        assert!(page.contains("callbox_retention_bodies_total 70"), "{page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_their_bytes_the_oldest_events_go_but_none_that_a_notice_may_point_to() {
+    for mut world in World::each() {
+        world.plant(200, 2 * DAY, 10);
+        world.plant(100, DAY / 2, 10);
+        world.notice(NOW.plus_seconds(-DAY));
+        let each = store::measure(&mut world.conn, Aged::Events, "", NOW, 1000).unwrap().bytes / 300;
+        finish(&mut world.keeper(Policy { events_bytes: 250 * each, ..policy() })).await;
+        assert_eq!(world.count(Aged::Events), 250);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        finish(&mut world.keeper(Policy { events_bytes: 1000, ..policy() })).await;
+        assert_eq!((world.count(Aged::Events), world.count(Aged::Requests)), (100, 300));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_nearly_full_disk_costs_the_oldest_bodies_and_no_more_than_there_is_need_of() {
+    let mut world = World::on(testing::sqlite());
+    let all = world.plant(2000, DAY, 1000);
+    let disk = Arc::new(Mutex::new(Disk { size: 100 << 20, available: 20 << 20, reusable: 0 }));
+    let policy = Policy { disk_high_water: HighWater::Used(90), ..policy() };
+    let mut keeper = Keeper::new(Arc::clone(&world.app), policy, Gauge::Manual(Arc::clone(&disk)));
+    finish(&mut keeper).await;
+    assert!(!world.app.disk.above_high_water());
+    assert_eq!(world.with_body(), all);
+
+    // A little is missing, and what the bodies leave inside the file makes up for it.
+    disk.lock().unwrap().available = (10 << 20) - 200_000;
+    keeper.disk_read = None;
+    assert!(keeper.step().await.unwrap().is_some());
+    assert!(world.app.disk.above_high_water());
+    finish(&mut keeper).await;
+    assert!(!world.app.disk.above_high_water());
+    let left = world.with_body();
+    assert!((400..1900).contains(&left.len()), "{} bodies are left", left.len());
+    assert_eq!(left, all[2000 - left.len()..], "the oldest went");
+    assert_eq!(world.count(Aged::Requests), 2000);
+
+    // Far too much is missing: every body goes but the newest, no row does, and it is said and not tried for ever.
+    let fresh = world.plant(1, 4, 1000);
+    disk.lock().unwrap().available = 0;
+    keeper.disk_read = None;
+    finish(&mut keeper).await;
+    assert!(world.app.disk.above_high_water());
+    assert_eq!(world.with_body(), fresh);
+    assert_eq!(world.count(Aged::Requests), 2001);
+    let own = incidents::table.filter(incidents::open_key.eq("store:disk"));
+    let raised: i64 = {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        own.count().get_result(&mut world.conn).unwrap()
+    };
+    assert_eq!(raised, 1, "the operator is paged");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_node_removes_and_another_takes_over_from_it() {
+    for mut world in World::each().into_iter().filter(|world| matches!(world.conn, Conn::Pg(_))) {
+        world.plant(100, 100 * DAY, 10);
+        let other = World::node(&world.database, &world.place.tenant_id);
+        let mut first = world.keeper(policy());
+        let mut second = Keeper::new(other, policy(), Gauge::Off);
+        assert!(first.step().await.unwrap().is_some());
+        assert_eq!(second.step().await.unwrap(), None, "it is not its turn");
+        assert_eq!(world.count(Aged::Events), 100);
+        drop(first);
+        let begun = Instant::now();
+        while world.count(Aged::Events) > 0 {
+            second.hands = Hands::default();
+            finish(&mut second).await;
+            assert!(begun.elapsed() < Duration::from_secs(30), "it never got its turn");
+        }
+    }
+}
+
+/// The events of a person's acts, at the time of the clock.
+fn act(world: &World, action: Action) -> Submission {
+    let own = world.app.directory.snapshot().own.values().next().cloned().unwrap();
+    let key = DedupKey::strict("again").unwrap();
+    let event = Event::new(action, key, "again", "db-1", Severity::Error);
+    let item: Posted = crate::ingest::interpret::posted(&event, crate::provider::Clock::Arrival);
+    timers::act(&own, crate::incident::Actor::Tool, vec![item], world.app.clock.now())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn numbers_rise_and_links_end_cleanly_after_the_last_incident_is_gone() {
+    for mut world in World::each() {
+        for action in [Action::Trigger, Action::Resolve] {
+            world.app.commit(act(&world, action)).await.unwrap();
+        }
+        let first: (String, i64) = incidents::table.select((incidents::id, incidents::number)).first(&mut world.conn).unwrap();
+        // The ids were made by the machine's clock, the service's is ahead of it by years.
+        finish(&mut world.keeper(Policy { incidents: Span::from_seconds(3600).unwrap(), ..policy() })).await;
+        assert_eq!(incidents::table.count().get_result(&mut world.conn), Ok(1), "resolved just now");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        world.app.clock.advance(400 * DAY);
+        finish(&mut world.keeper(policy())).await;
+        assert_eq!(incidents::table.count().get_result(&mut world.conn), Ok(0));
+        assert_eq!(world.count(Aged::Events), 0);
+        // A process that starts now counts on from where the last one was.
+        let app = World::node(&world.database, &world.place.tenant_id);
+        app.clock.advance(400 * DAY);
+        world.app = app;
+        world.app.commit(act(&world, Action::Trigger)).await.unwrap();
+        let columns = (incidents::number, incidents::previous_incident_id);
+        let (number, previous): (i64, Option<String>) = incidents::table.select(columns).first(&mut world.conn).unwrap();
+        assert!(number > first.1, "{number} after {}", first.1);
+        assert_eq!(previous, None, "it names none that is gone: {}", first.0);
+    }
+}

@@ -1,10 +1,10 @@
 //! The steps: looking, removing, measuring. Each says how long it took.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::{Found, Keeper, Task};
 use crate::id;
-use crate::retention::meter::Meter;
 use crate::retention::pace::BYTES_MAX;
 use crate::retention::walk::Walk;
 use crate::retention::{Aged, Keyed, Policy};
@@ -12,8 +12,10 @@ use crate::store::retention::{self as store, Due, Page};
 use crate::store::{Conn, Result, StoreError};
 use crate::time::{SECOND, Timestamp};
 
-/// Seconds in which a body is not dropped, and a row not measured: what was received before it may still be on its way.
+/// Seconds in which a row is not measured, nor its body dropped for its bytes: what was received before it may still be on its way.
 const FRESH: i64 = 120;
+/// The same where the disk is nearly full, and nothing else must be waited for.
+const BARELY: i64 = 5;
 /// What a query that failed counts as: it may have run out of its time, so that the next one must be smaller.
 const FAILED: Duration = Duration::from_secs(10);
 
@@ -23,19 +25,19 @@ impl Keeper {
         let begun = Instant::now();
         let now = self.now().await?;
         match task {
-            Task::Aged(table) => {
-                let Some(before) = self.before(table, now).await? else {
-                    self.end(task);
-                    return Ok(begun.elapsed());
-                };
-                let query = move |conn: &mut Conn, after: &str, limit| store::page(conn, table, after, before, now, limit);
-                let due = self.find(task, query).await?;
-                self.note_lag(table, now, &due);
+            Task::Aged(table) => match self.policy.before(table, now, None) {
+                Some(_) => self.look_by_age(table, now).await?,
+                None => self.end(task),
+            },
+            Task::OverBytes(Aged::Requests) | Task::DiskFull => {
+                let spare_open = task != Task::DiskFull;
+                let before = now.plus_seconds(if spare_open { -FRESH } else { -BARELY });
+                self.find(task, move |conn, after, limit| store::bodies(conn, after, before, spare_open, limit)).await?;
             }
-            Task::OverBytes | Task::DiskFull => {
-                let (before, spare_open) = (now.plus_seconds(-FRESH), task == Task::OverBytes);
-                let query = move |conn: &mut Conn, after: &str, limit| store::bodies(conn, after, before, spare_open, limit);
-                self.find(task, query).await?;
+            Task::OverBytes(table) => {
+                let notice = self.hands.read(&self.app, store::oldest_notice).await?;
+                let before = Policy::before_over_bytes(now, notice);
+                self.find(task, move |conn, after, limit| store::page(conn, table, after, before, now, limit)).await?;
             }
             Task::Keyed(table) => return self.sweep(table, now).await,
             Task::Measure(table) => self.measure(table, now).await?,
@@ -43,14 +45,14 @@ impl Keeper {
         Ok(begun.elapsed())
     }
 
-    /// Before which moment rows of `table` may go; `None`: none may.
-    async fn before(&mut self, table: Aged, now: Timestamp) -> Result<Option<Timestamp>> {
-        let over = table == Aged::Events && self.events.is_over(self.policy.events_bytes);
-        if !over && self.policy.before(table, now, None).is_none() {
-            return Ok(None);
-        }
+    async fn look_by_age(&mut self, table: Aged, now: Timestamp) -> Result<()> {
         let notice = self.hands.read(&self.app, store::oldest_notice).await?;
-        Ok(if over { Some(Policy::before_over_bytes(now, notice)) } else { self.policy.before(table, now, notice) })
+        let Some(before) = self.policy.before(table, now, notice) else { return Ok(()) };
+        let query = move |conn: &mut Conn, after: &str, limit| store::page(conn, table, after, before, now, limit);
+        let due = self.find(Task::Aged(table), query).await?;
+        let lag = due.first().and_then(|row| id::made_at(&row.id)).map_or(0, |oldest| before.0.saturating_sub(oldest.0));
+        self.app.metrics.retention.lag(table.name(), lag.max(0) as f64 / SECOND as f64);
+        Ok(())
     }
 
     /// Looks at the next rows of a walk; those that may go are left to the next steps.
@@ -91,20 +93,13 @@ impl Keeper {
         self.walks.entry(task).or_insert_with(|| task.walk())
     }
 
-    fn note_lag(&self, table: Aged, now: Timestamp, due: &[Due]) {
-        let age = self.policy.before(table, now, None);
-        let oldest = due.first().and_then(|row| id::made_at(&row.id));
-        let Some((age, oldest)) = age.zip(oldest) else { return };
-        let lag = age.0.saturating_sub(oldest.0).max(0) as f64 / SECOND as f64;
-        self.app.metrics.retention.lag(table.name(), lag);
-    }
-
     /// Removes some of what was found, in one transaction.
     pub(super) async fn remove(&mut self, mut found: Found) -> Result<Duration> {
-        if !self.still_wanted(found.task) {
+        let wanted = self.wanted_bytes(found.task);
+        if wanted == 0 {
             return Ok(Duration::ZERO);
         }
-        let rows = some(&found.rows, self.removing.rows());
+        let rows = some(&found.rows, self.removing.rows(), wanted);
         let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
         let (task, count) = (found.task, rows.len());
         let now = self.app.clock.now();
@@ -112,8 +107,9 @@ impl Keeper {
         let work = move |conn: &mut Conn| {
             let begun = Instant::now();
             let removed = match task {
-                Task::Aged(table) => store::remove(conn, table, &ids)?,
-                _ => store::drop_bodies(conn, &ids, now)?,
+                Task::OverBytes(Aged::Requests) | Task::DiskFull => store::drop_bodies(conn, &ids, now)?,
+                Task::Aged(table) | Task::OverBytes(table) | Task::Measure(table) => store::remove(conn, table, &ids)?,
+                Task::Keyed(_) => 0,
             };
             Ok::<_, StoreError>((removed, begun.elapsed()))
         };
@@ -133,32 +129,31 @@ impl Keeper {
         Ok(begun.elapsed())
     }
 
-    /// Whether what was found must still go: bodies stay as soon as there is room.
-    fn still_wanted(&self, task: Task) -> bool {
+    /// Bytes that must still go of what was found: bodies stay as soon as there is room.
+    fn wanted_bytes(&self, task: Task) -> u64 {
         match task {
-            Task::DiskFull => self.above,
-            Task::OverBytes => self.ledger.is_over(self.policy.ledger_bytes),
-            Task::Aged(_) | Task::Keyed(_) | Task::Measure(_) => true,
+            Task::DiskFull if !self.above => 0,
+            Task::OverBytes(table) => self.excess(table),
+            _ => u64::MAX,
         }
     }
 
     fn note_removed(&mut self, task: Task, removed: usize, rows: &[Due]) {
         let numbers = &self.app.metrics.retention;
-        let meter = match task {
-            Task::Aged(table) => {
-                numbers.removed(table.name(), removed);
-                match table {
-                    Aged::Requests => &mut self.ledger,
-                    Aged::Events => &mut self.events,
-                    _ => return,
-                }
-            }
-            _ => {
+        let table = match task {
+            Task::OverBytes(Aged::Requests) | Task::DiskFull => {
                 numbers.dropped(removed);
-                &mut self.ledger
+                Aged::Requests
             }
+            Task::Aged(table) | Task::OverBytes(table) | Task::Measure(table) => {
+                numbers.removed(table.name(), removed);
+                table
+            }
+            Task::Keyed(_) => return,
         };
-        rows.iter().for_each(|row| meter.take(&row.id, row.bytes));
+        if let Some(meter) = self.meters.get_mut(&table) {
+            rows.iter().for_each(|row| meter.take(&row.id, row.bytes));
+        }
     }
 
     /// Looks at some rows of a table and removes those that are over, in one transaction.
@@ -187,40 +182,51 @@ impl Keeper {
     /// Adds to what a bounded table holds what came since.
     async fn measure(&mut self, table: Aged, now: Timestamp) -> Result<()> {
         let (before, limit) = (now.plus_seconds(-FRESH), self.looking.rows());
-        let after = self.meter(table).counted().to_owned();
+        let after = self.meters.entry(table).or_default().counted().to_owned();
         let begun = Instant::now();
-        let query = move |conn: &mut Conn| match table {
-            Aged::Events => store::measure_events(conn, &after, before, limit),
-            _ => store::measure_bodies(conn, &after, before, limit),
-        };
-        let measured = self.hands.read(&self.app, query).await;
+        let measured = self.hands.read(&self.app, move |conn| store::measure(conn, table, &after, before, limit)).await;
         self.looking.learn(limit, if measured.is_ok() { begun.elapsed() } else { FAILED });
         let measured = measured?;
+        let meter = self.meters.entry(table).or_default();
         if let Some(last) = measured.last {
-            self.meter(table).add(measured.bytes, last);
+            meter.add(measured.bytes, last);
         }
         if measured.rows < limit {
-            self.meter(table).complete();
+            meter.complete();
+            self.app.metrics.retention.held(table.name(), meter.bytes().unwrap_or_default());
             self.end(Task::Measure(table));
-        }
-        if let Some(bytes) = self.meter(table).bytes() {
-            self.app.metrics.retention.held(table.name(), bytes);
         }
         Ok(())
     }
-
-    fn meter(&mut self, table: Aged) -> &mut Meter {
-        if table == Aged::Events { &mut self.events } else { &mut self.ledger }
-    }
 }
 
-/// The first rows of what was found: so many, or fewer where they hold much.
-fn some(found: &std::collections::VecDeque<Due>, rows: usize) -> Vec<Due> {
+/// The first rows of what was found: `count` at most, until they hold what is wanted or what one transaction may give back.
+fn some(found: &VecDeque<Due>, count: usize, wanted: u64) -> Vec<Due> {
+    let mut some: Vec<Due> = Vec::new();
     let mut bytes: u64 = 0;
-    let fits = |row: &&Due| {
-        let first = bytes == 0;
-        bytes = bytes.saturating_add(row.bytes.max(1));
-        first || bytes <= BYTES_MAX
-    };
-    found.iter().take(rows).take_while(fits).cloned().collect()
+    for row in found.iter().take(count) {
+        bytes = bytes.saturating_add(row.bytes);
+        if bytes > BYTES_MAX && !some.is_empty() {
+            break;
+        }
+        some.push(row.clone());
+        if bytes >= wanted {
+            break;
+        }
+    }
+    some
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_takes_what_is_wanted_and_fits() {
+        let found = |sizes: &[u64]| sizes.iter().map(|bytes| Due { id: String::new(), bytes: *bytes }).collect::<VecDeque<_>>();
+        assert_eq!(some(&found(&[0; 9]), 5, u64::MAX).len(), 5);
+        assert_eq!(some(&found(&[1000; 9]), 9, 1001).len(), 2);
+        assert_eq!(some(&found(&[BYTES_MAX / 2; 9]), 9, u64::MAX).len(), 2);
+        assert_eq!(some(&found(&[BYTES_MAX * 8, 1]), 9, u64::MAX).len(), 1, "one that is too large goes alone");
+    }
 }

@@ -39,9 +39,17 @@ struct Row {
     stays: i32,
 }
 
-/// What an event takes, roughly: its texts, its identifiers and its place in the index.
-pub(super) const EVENT_BYTES: &str = "octet_length(r.summary) + octet_length(r.source) + octet_length(r.dedup_key) \
-     + COALESCE(octet_length(r.note), 0) + 300";
+/// What a row `r` holds, as far as anybody counts it: the body of a request; of an event its texts, and roughly its identifiers
+/// and its place in the index.
+pub(super) fn bytes(table: Aged) -> &'static str {
+    match table {
+        Aged::Requests => "octet_length(r.body)",
+        Aged::Events => {
+            "octet_length(r.summary) + octet_length(r.source) + octet_length(r.dedup_key) + COALESCE(octet_length(r.note), 0) + 300"
+        }
+        Aged::Incidents | Aged::Changes | Aged::Outbox | Aged::Audit => "0",
+    }
+}
 
 /// Whether the request `r` brought an event of an open incident. CROSS JOIN fixes the order on SQLite: the few events outside.
 pub(super) const OF_OPEN_INCIDENT: &str = "EXISTS (SELECT 1 FROM events e CROSS JOIN incidents i \
@@ -54,11 +62,6 @@ pub(super) const OF_OPEN_INCIDENT: &str = "EXISTS (SELECT 1 FROM events e CROSS 
 /// # Errors
 /// The query failed.
 pub fn page(conn: &mut Conn, table: Aged, after: &str, before: Timestamp, now: Timestamp, limit: usize) -> Result<Page> {
-    let bytes = match table {
-        Aged::Requests => "octet_length(r.body)",
-        Aged::Events => EVENT_BYTES,
-        Aged::Incidents | Aged::Changes | Aged::Outbox | Aged::Audit => "0",
-    };
     let stays = match table {
         Aged::Requests => format!(
             "{OF_OPEN_INCIDENT} OR EXISTS (SELECT 1 FROM seen_deliveries s WHERE s.request_id = r.id AND s.expires_at > {})",
@@ -75,22 +78,15 @@ pub fn page(conn: &mut Conn, table: Aged, after: &str, before: Timestamp, now: T
         ),
         Aged::Changes | Aged::Outbox | Aged::Audit => "1 = 0".to_owned(),
     };
-    read(conn, table, bytes, &stays, after, before, limit)
+    read(conn, table, &stays, after, before, limit)
 }
 
-/// As [`page`], in other words of what a row holds and whether it stays.
-pub(super) fn read(
-    conn: &mut Conn,
-    table: Aged,
-    bytes: &str,
-    stays: &str,
-    after: &str,
-    before: Timestamp,
-    limit: usize,
-) -> Result<Page> {
+/// As [`page`], in other words of what stays.
+pub(super) fn read(conn: &mut Conn, table: Aged, stays: &str, after: &str, before: Timestamp, limit: usize) -> Result<Page> {
     let sql = format!(
-        "SELECT r.id, CAST({bytes} AS BIGINT) AS bytes, CASE WHEN {stays} THEN 1 ELSE 0 END AS stays FROM {} r \
+        "SELECT r.id, CAST({} AS BIGINT) AS bytes, CASE WHEN {stays} THEN 1 ELSE 0 END AS stays FROM {} r \
          WHERE r.id > $1 AND r.id < '{}' ORDER BY r.id LIMIT {limit}",
+        bytes(table),
         table.name(),
         id::floor(table.kind(), before)
     );

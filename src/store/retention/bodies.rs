@@ -3,7 +3,7 @@
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{QueryableByName, RunQueryDsl, sql_query};
 
-use super::aged::{EVENT_BYTES, OF_OPEN_INCIDENT, Page, read};
+use super::aged::{OF_OPEN_INCIDENT, Page, bytes, read};
 use super::{execute, json, listed, load};
 use crate::id;
 use crate::retention::Aged;
@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 pub fn bodies(conn: &mut Conn, after: &str, before: Timestamp, spare_open: bool, limit: usize) -> Result<Page> {
     let spared = if spare_open { OF_OPEN_INCIDENT } else { "1 = 0" };
     let stays = format!("octet_length(r.body) = 0 OR {spared}");
-    read(conn, Aged::Requests, "octet_length(r.body)", &stays, after, before, limit)
+    read(conn, Aged::Requests, &stays, after, before, limit)
 }
 
 /// Drops the bodies of requests; their rows stay and say so. Inside a transaction that may write.
@@ -60,26 +60,15 @@ struct Sum {
     count: i64,
 }
 
-/// What the bodies of the next requests after `after` hold that were made before `before`, `limit` at most.
+/// What the next rows of `table` after `after` hold that were made before `before`, `limit` at most: of requests their bodies.
 ///
 /// # Errors
 /// The query failed.
-pub fn measure_bodies(conn: &mut Conn, after: &str, before: Timestamp, limit: usize) -> Result<Measured> {
-    measure(conn, Aged::Requests, "octet_length(r.body)", after, before, limit)
-}
-
-/// What the next events after `after` hold that were made before `before`, `limit` at most.
-///
-/// # Errors
-/// The query failed.
-pub fn measure_events(conn: &mut Conn, after: &str, before: Timestamp, limit: usize) -> Result<Measured> {
-    measure(conn, Aged::Events, EVENT_BYTES, after, before, limit)
-}
-
-fn measure(conn: &mut Conn, table: Aged, bytes: &str, after: &str, before: Timestamp, limit: usize) -> Result<Measured> {
+pub fn measure(conn: &mut Conn, table: Aged, after: &str, before: Timestamp, limit: usize) -> Result<Measured> {
     let sql = format!(
         "SELECT CAST(COALESCE(SUM(bytes), 0) AS BIGINT) AS bytes, MAX(id) AS last, COUNT(*) AS count FROM \
-         (SELECT r.id, {bytes} AS bytes FROM {} r WHERE r.id > $1 AND r.id < '{}' ORDER BY r.id LIMIT {limit}) AS measured",
+         (SELECT r.id, {} AS bytes FROM {} r WHERE r.id > $1 AND r.id < '{}' ORDER BY r.id LIMIT {limit}) AS measured",
+        bytes(table),
         table.name(),
         id::floor(table.kind(), before)
     );

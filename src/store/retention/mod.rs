@@ -18,7 +18,7 @@ use crate::id;
 use crate::time::Timestamp;
 
 pub use aged::{Due, Page, page, remove};
-pub use bodies::{Measured, bodies, drop_bodies, measure_bodies, measure_events};
+pub use bodies::{Measured, bodies, drop_bodies, measure};
 pub use keyed::{Swept, sweep};
 
 /// The advisory lock of the one node that removes ("retain" in ASCII).

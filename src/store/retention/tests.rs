@@ -279,10 +279,10 @@ fn a_dropped_body_says_so_and_the_rest_of_its_row_stays() {
         let old = NOW.plus_seconds(i64::from(u32::MAX));
         let found = bodies(&mut world.conn, "", old, false, 10).unwrap();
         assert_eq!(found.due, [Due { id: request.clone(), bytes: 7 }], "an empty body is not dropped");
-        assert_eq!(measure_bodies(&mut world.conn, "", old, 10).unwrap().bytes, 7);
+        assert_eq!(measure(&mut world.conn, Aged::Requests, "", old, 10).unwrap().bytes, 7);
         assert_eq!(drop_bodies(&mut world.conn, &[&request], NOW).unwrap(), 1);
         assert!(bodies(&mut world.conn, "", old, false, 10).unwrap().due.is_empty());
-        assert_eq!(measure_bodies(&mut world.conn, "", old, 1).unwrap(), Measured { bytes: 0, last: Some(request.clone()), rows: 1 });
+        assert_eq!(measure(&mut world.conn, Aged::Requests, "", old, 1).unwrap(), Measured { bytes: 0, last: Some(request.clone()), rows: 1 });
         let (row, content) = crate::store::requests::find(&mut world.conn, "ten_1", &request).unwrap().unwrap();
         assert_eq!((row.body_dropped_at, content.body.len()), (Some(NOW.0), 0));
         assert_eq!((row.verdict.as_str(), row.message.as_deref()), ("accepted", Some("100% Fine")));
@@ -328,10 +328,10 @@ fn the_oldest_notice_and_what_events_take() {
         world.notice(OLD);
         assert_eq!(oldest_notice(&mut world.conn).unwrap(), Some(OLD));
         let events: Vec<String> = (0..3).map(|_| world.event(None, OLD)).collect();
-        let measured = measure_events(&mut world.conn, "", BEFORE, 10).unwrap();
+        let measured = measure(&mut world.conn, Aged::Events, "", BEFORE, 10).unwrap();
         assert!((900..1500).contains(&measured.bytes), "{measured:?}");
         assert_eq!((measured.rows, measured.last.as_ref()), (3, events.last()));
-        assert_eq!(measure_events(&mut world.conn, &events[2], BEFORE, 10).unwrap().last, None);
+        assert_eq!(measure(&mut world.conn, Aged::Events, &events[2], BEFORE, 10).unwrap().last, None);
     }
 }
 
