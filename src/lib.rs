@@ -17,7 +17,7 @@
 //! | [`store`] | SQL, on SQLite and PostgreSQL: one `Conn`, free query functions, one file a table family |
 //! | [`http`] | every route, bodies and answers; the management API; TLS |
 //! | [`error`] | the one map from what can go wrong to what the management API answers |
-//! | [`app`] | wiring: what a running service consists of, start, tick, orderly stop |
+//! | [`app`] | wiring: what a running service consists of, start, tick, retention at work, orderly stop |
 //! | [`cli`] | one file a command; client commands know the HTTP API and nothing else |
 //! | [`config`] | every setting, its default, and all problems at once |
 //! | [`metrics`], [`telemetry`] | numbers with bounded labels; log lines that cannot be forged |

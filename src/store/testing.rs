@@ -74,7 +74,8 @@ pub fn id_at(kind: Kind, at: Timestamp) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let floor = crate::id::floor(kind, at);
     // The last 16 characters hold no time.
-    format!("{}{:016}", &floor[..floor.len() - 16], NEXT.fetch_add(1, Ordering::Relaxed))
+    let (dated, _) = floor.split_at(floor.len() - 16);
+    format!("{dated}{:016}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Whose rows are planted.

@@ -1,6 +1,6 @@
 //! The task on a real service with a clock of its own, on both databases.
 
-use std::sync::Mutex;
+mod bytes;
 
 use diesel::prelude::*;
 
@@ -12,9 +12,7 @@ use crate::event::{Action, DedupKey, Event, Severity};
 use crate::id::Kind;
 use crate::ingest::submission::{Posted, Submission};
 use crate::ingest::timers;
-use crate::retention::disk::{Disk, HighWater};
 use crate::retention::pace::ROWS_MAX;
-use crate::store::retention as store;
 use crate::store::schema::{events, incidents, outbox, requests};
 use crate::store::testing::{self, Database, Place, id_at};
 use crate::store::{Conn, tenants};
@@ -39,11 +37,7 @@ impl World {
         let tenant_id = tenants::ensure_default(&mut conn, NOW).unwrap();
         let app = Self::node(&database, &tenant_id);
         let own = app.directory.snapshot().own.values().next().cloned().unwrap();
-        let place = Place {
-            tenant_id,
-            service_id: own.service_id.to_string(),
-            integration_id: own.id.to_string(),
-        };
+        let place = Place { tenant_id, service_id: own.service_id.to_string(), integration_id: own.id.to_string() };
         Self { app, conn, place, database }
     }
 
@@ -60,8 +54,15 @@ impl World {
         Arc::new(assemble(parts, &config).unwrap())
     }
 
-    fn keeper(&self, policy: Policy) -> Keeper {
-        Keeper::new(Arc::clone(&self.app), policy, Gauge::Off)
+    /// The one that removes, as soon as the database has noticed that the one before it is gone.
+    async fn keeper(&self, policy: Policy) -> Keeper {
+        let mut keeper = Keeper::new(Arc::clone(&self.app), policy, Gauge::Off);
+        let begun = Instant::now();
+        while !keeper.hands.may(&keeper.app).await.unwrap() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "it never got its turn");
+            keeper.hands = Hands::default();
+        }
+        keeper
     }
 
     /// Requests with a body of so many bytes, a second apart, the last one `age` seconds old; each with an event of its own.
@@ -133,7 +134,7 @@ async fn what_is_due_goes_in_small_transactions_and_whoever_stops_is_taken_over_
         world.plant(1500, 100 * DAY, 10);
         world.plant(50, 40 * DAY, 10);
         world.plant(20, DAY, 10);
-        let mut keeper = world.keeper(policy());
+        let mut keeper = world.keeper(policy()).await;
         let mut before = world.count(Aged::Requests) + world.count(Aged::Events);
         let mut transactions = 0;
         while transactions < 4 {
@@ -146,10 +147,7 @@ async fn what_is_due_goes_in_small_transactions_and_whoever_stops_is_taken_over_
         assert!(world.count(Aged::Requests) > 70, "not all at once");
         // Stopped in the middle of it; the next one, with nothing but the tables, finishes.
         drop(keeper);
-        if matches!(world.conn, Conn::Pg(_)) {
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-        finish(&mut world.keeper(policy())).await;
+        finish(&mut world.keeper(policy()).await).await;
         assert_eq!((world.count(Aged::Requests), world.count(Aged::Events)), (20, 70));
         let page = world.app.metrics.render();
         assert!(page.contains("callbox_retention_lag_seconds{table=\"requests\"} 0.0"), "{page}");
@@ -162,7 +160,7 @@ async fn off_is_for_ever() {
     for mut world in World::each() {
         world.plant(10, 3000 * DAY, 10);
         let policy = Policy { undelivered: policy().undelivered, ..Policy::default() };
-        finish(&mut world.keeper(policy)).await;
+        finish(&mut world.keeper(policy).await).await;
         assert_eq!((world.count(Aged::Requests), world.count(Aged::Events)), (10, 10));
     }
 }
@@ -175,82 +173,16 @@ async fn what_a_notice_may_point_to_waits_for_it_and_it_does_not_wait_for_ever()
         world.plant(5, 6 * DAY, 10);
         world.plant(5, 3 * DAY, 10);
         world.notice(NOW.plus_seconds(-4 * DAY));
-        finish(&mut world.keeper(policy.clone())).await;
-        assert_eq!((world.count(Aged::Requests), world.count(Aged::Outbox)), (5, 1), "older than the notice: nothing it points to");
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        finish(&mut world.keeper(policy.clone()).await).await;
+        assert_eq!(
+            (world.count(Aged::Requests), world.count(Aged::Outbox)),
+            (5, 1),
+            "older than the notice: nothing it points to"
+        );
         world.app.clock.advance(4 * DAY);
-        finish(&mut world.keeper(policy)).await;
+        finish(&mut world.keeper(policy).await).await;
         assert_eq!((world.count(Aged::Requests), world.count(Aged::Events), world.count(Aged::Outbox)), (0, 0, 0));
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn over_its_bytes_the_ledger_loses_its_oldest_bodies_and_keeps_the_rows() {
-    for mut world in World::each() {
-        let all = world.plant(100, DAY, 1000);
-        let policy = Policy { ledger_bytes: 30_500, ..policy() };
-        let mut keeper = world.keeper(policy);
-        finish(&mut keeper).await;
-        assert_eq!(world.with_body(), all[70..]);
-        assert_eq!(world.count(Aged::Requests), 100);
-        let page = world.app.metrics.render();
-        assert!(page.contains("callbox_retention_held_bytes{table=\"requests\"}"), "{page}");
-        assert!(page.contains("callbox_retention_bodies_total 70"), "{page}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn over_their_bytes_the_oldest_events_go_but_none_that_a_notice_may_point_to() {
-    for mut world in World::each() {
-        world.plant(200, 2 * DAY, 10);
-        world.plant(100, DAY / 2, 10);
-        world.notice(NOW.plus_seconds(-DAY));
-        let each = store::measure(&mut world.conn, Aged::Events, "", NOW, 1000).unwrap().bytes / 300;
-        finish(&mut world.keeper(Policy { events_bytes: 250 * each, ..policy() })).await;
-        assert_eq!(world.count(Aged::Events), 250);
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        finish(&mut world.keeper(Policy { events_bytes: 1000, ..policy() })).await;
-        assert_eq!((world.count(Aged::Events), world.count(Aged::Requests)), (100, 300));
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_nearly_full_disk_costs_the_oldest_bodies_and_no_more_than_there_is_need_of() {
-    let mut world = World::on(testing::sqlite());
-    let all = world.plant(2000, DAY, 1000);
-    let disk = Arc::new(Mutex::new(Disk { size: 100 << 20, available: 20 << 20, reusable: 0 }));
-    let policy = Policy { disk_high_water: HighWater::Used(90), ..policy() };
-    let mut keeper = Keeper::new(Arc::clone(&world.app), policy, Gauge::Manual(Arc::clone(&disk)));
-    finish(&mut keeper).await;
-    assert!(!world.app.disk.above_high_water());
-    assert_eq!(world.with_body(), all);
-
-    // A little is missing, and what the bodies leave inside the file makes up for it.
-    disk.lock().unwrap().available = (10 << 20) - 200_000;
-    keeper.disk_read = None;
-    assert!(keeper.step().await.unwrap().is_some());
-    assert!(world.app.disk.above_high_water());
-    finish(&mut keeper).await;
-    assert!(!world.app.disk.above_high_water());
-    let left = world.with_body();
-    assert!((400..1900).contains(&left.len()), "{} bodies are left", left.len());
-    assert_eq!(left, all[2000 - left.len()..], "the oldest went");
-    assert_eq!(world.count(Aged::Requests), 2000);
-
-    // Far too much is missing: every body goes but the newest, no row does, and it is said and not tried for ever.
-    let fresh = world.plant(1, 4, 1000);
-    disk.lock().unwrap().available = 0;
-    keeper.disk_read = None;
-    finish(&mut keeper).await;
-    assert!(world.app.disk.above_high_water());
-    assert_eq!(world.with_body(), fresh);
-    assert_eq!(world.count(Aged::Requests), 2001);
-    let own = incidents::table.filter(incidents::open_key.eq("store:disk"));
-    let raised: i64 = {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        own.count().get_result(&mut world.conn).unwrap()
-    };
-    assert_eq!(raised, 1, "the operator is paged");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -258,18 +190,15 @@ async fn one_node_removes_and_another_takes_over_from_it() {
     for mut world in World::each().into_iter().filter(|world| matches!(world.conn, Conn::Pg(_))) {
         world.plant(100, 100 * DAY, 10);
         let other = World::node(&world.database, &world.place.tenant_id);
-        let mut first = world.keeper(policy());
-        let mut second = Keeper::new(other, policy(), Gauge::Off);
+        let mut first = world.keeper(policy()).await;
+        let mut second = Keeper::new(Arc::clone(&other), policy(), Gauge::Off);
         assert!(first.step().await.unwrap().is_some());
         assert_eq!(second.step().await.unwrap(), None, "it is not its turn");
         assert_eq!(world.count(Aged::Events), 100);
         drop(first);
-        let begun = Instant::now();
-        while world.count(Aged::Events) > 0 {
-            second.hands = Hands::default();
-            finish(&mut second).await;
-            assert!(begun.elapsed() < Duration::from_secs(30), "it never got its turn");
-        }
+        world.app = other;
+        finish(&mut world.keeper(policy()).await).await;
+        assert_eq!(world.count(Aged::Events), 0);
     }
 }
 
@@ -290,11 +219,10 @@ async fn numbers_rise_and_links_end_cleanly_after_the_last_incident_is_gone() {
         }
         let first: (String, i64) = incidents::table.select((incidents::id, incidents::number)).first(&mut world.conn).unwrap();
         // The ids were made by the machine's clock, the service's is ahead of it by years.
-        finish(&mut world.keeper(Policy { incidents: Span::from_seconds(3600).unwrap(), ..policy() })).await;
+        finish(&mut world.keeper(Policy { incidents: Span::from_seconds(3600).unwrap(), ..policy() }).await).await;
         assert_eq!(incidents::table.count().get_result(&mut world.conn), Ok(1), "resolved just now");
-        tokio::time::sleep(Duration::from_millis(200)).await;
         world.app.clock.advance(400 * DAY);
-        finish(&mut world.keeper(policy())).await;
+        finish(&mut world.keeper(policy()).await).await;
         assert_eq!(incidents::table.count().get_result(&mut world.conn), Ok(0));
         assert_eq!(world.count(Aged::Events), 0);
         // A process that starts now counts on from where the last one was.

@@ -67,7 +67,11 @@ impl Keeper {
         self.looking.learn(limit, if page.is_ok() { begun.elapsed() } else { FAILED });
         let page = page?;
         let found = Found { task, rows: page.due.clone().into(), last: page.last, ends: page.looked_at < limit };
-        if found.rows.is_empty() { self.pass(found) } else { self.found = Some(found) }
+        if found.rows.is_empty() {
+            self.pass(found)
+        } else {
+            self.found = Some(found)
+        }
         Ok(page.due)
     }
 

@@ -59,10 +59,8 @@ pub fn sweep(conn: &mut Conn, table: Keyed, after: &str, before: Timestamp, limi
         Conn::Pg(_) => format!("json_build_array({list})::text"),
     };
     let from = if after.is_empty() { "$1 = ''".to_owned() } else { format!("({list}) > ({})", parts(conn, table, "$1")) };
-    let last = format!(
-        "SELECT {place} AS place FROM {name} WHERE {from} ORDER BY {list} LIMIT 1 OFFSET {}",
-        limit.saturating_sub(1)
-    );
+    let last =
+        format!("SELECT {place} AS place FROM {name} WHERE {from} ORDER BY {list} LIMIT 1 OFFSET {}", limit.saturating_sub(1));
     let last: Vec<Place> = load!(&mut *conn, last, after)?;
     let last = last.into_iter().next().map(|row| row.place);
     let to = match &last {

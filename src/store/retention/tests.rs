@@ -1,11 +1,14 @@
 //! The statements of retention, on real databases.
 
+mod bodies;
+mod stays;
+
 use diesel::prelude::*;
 
 use super::*;
 use crate::id::Kind;
 use crate::retention::{Aged, Keyed};
-use crate::store::schema::{events, incidents, refusals, requests, seen_deliveries, tombstones};
+use crate::store::schema::{events, incidents, refusals, requests};
 use crate::store::testing::{self, Database, Place, id_at};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -34,6 +37,8 @@ macro_rules! made_at {
         new
     }};
 }
+
+use made_at;
 
 impl World {
     fn event(&mut self, incident: Option<&str>, at: Timestamp) -> String {
@@ -144,116 +149,19 @@ fn a_walk_goes_on_where_the_last_page_ended() {
 }
 
 #[test]
-fn what_an_open_incident_stands_on_stays() {
-    for mut world in worlds() {
-        let long_ago = OLD.plus_seconds(-400 * 86_400);
-        let (open, opening) = world.incident("open", long_ago, None);
-        let repeat = world.event(Some(&open), OLD);
-        let request = world.request(&[opening.clone(), repeat.clone()], long_ago);
-        let (over, last) = world.incident("over", long_ago, Some(OLD));
-        let gone = world.request(std::slice::from_ref(&last), long_ago);
-        let nothing = world.request(&[], long_ago);
-
-        assert_eq!(world.due(Aged::Incidents), [over]);
-        assert_eq!(world.due(Aged::Events), [last.clone()]);
-        let due = world.due(Aged::Requests);
-        assert_eq!(due, [gone.clone(), nothing.clone()]);
-        // Its body stays under a bound on bytes, but not on a full disk.
-        let spared = bodies(&mut world.conn, "", BEFORE, true, 100).unwrap();
-        assert_eq!(spared.due.iter().map(|row| &row.id).collect::<Vec<_>>(), [&gone, &nothing]);
-        let any = bodies(&mut world.conn, "", BEFORE, false, 100).unwrap();
-        assert_eq!(any.due.iter().map(|row| &row.id).collect::<Vec<_>>(), [&request, &gone, &nothing]);
-
-        // Once it is resolved, and that is long ago too, nothing holds any of it.
-        let resolve = incidents::table.find(&open);
-        diesel::update(resolve)
-            .set((incidents::open_key.eq(None::<String>), incidents::resolved_at.eq(OLD.0)))
-            .execute(&mut world.conn)
-            .unwrap();
-        assert_eq!(world.due(Aged::Incidents).len(), 2);
-        assert_eq!(world.due(Aged::Events).len(), 3);
-        assert_eq!(world.due(Aged::Requests).len(), 3);
-    }
-}
-
-#[test]
-fn an_incident_stays_while_it_is_young_in_any_way_or_named_by_an_open_one() {
-    for mut world in worlds() {
-        let long_ago = OLD.plus_seconds(-86_400);
-        world.incident("resolved lately", long_ago, Some(BEFORE));
-        let (replayed, _) = world.incident("touched lately", long_ago, Some(OLD));
-        let lately = world.event(Some(&replayed), BEFORE);
-        diesel::update(incidents::table.find(&replayed))
-            .set(incidents::last_event_id.eq(&lately))
-            .execute(&mut world.conn)
-            .unwrap();
-        let (before, _) = world.incident("again", long_ago, Some(OLD));
-        let (again, _) = world.incident("again", NOW, None);
-        diesel::update(incidents::table.find(&again))
-            .set(incidents::previous_incident_id.eq(&before))
-            .execute(&mut world.conn)
-            .unwrap();
-        // Of the same key, but not the one that is named.
-        let (older, _) = world.incident("again", long_ago, Some(OLD));
-        assert_eq!(world.due(Aged::Incidents), [older]);
-    }
-}
-
-#[test]
-fn a_request_stays_while_its_delivery_id_is_remembered() {
-    for mut world in worlds() {
-        let remembered = world.request(&[], OLD);
-        let forgotten = world.request(&[], OLD);
-        world.seen("a", &remembered, Timestamp(NOW.0 + 1));
-        world.seen("b", &forgotten, NOW);
-        assert_eq!(world.due(Aged::Requests), [forgotten]);
-        assert_eq!(sweep(&mut world.conn, Keyed::SeenDeliveries, "", NOW, 10).unwrap().removed, 1);
-        let left: Vec<String> = seen_deliveries::table.select(seen_deliveries::delivery_id).load(&mut world.conn).unwrap();
-        assert_eq!(left, ["a"]);
-    }
-}
-
-#[test]
-fn what_a_replay_made_is_remembered_as_long_as_its_request() {
-    for mut world in worlds() {
-        let (kept, gone) = (world.request(&[], NOW), world.request(&[], OLD));
-        let for_ever = NOW.plus_seconds(i64::from(u32::MAX));
-        world.seen(&format!("replay:{kept}"), "", for_ever);
-        world.seen(&format!("replay:{gone}"), "", for_ever);
-        assert_eq!(world.due(Aged::Requests), [gone.clone()], "a replay holds nothing back");
-        remove(&mut world.conn, Aged::Requests, &[gone]).unwrap();
-        assert_eq!(sweep(&mut world.conn, Keyed::SeenDeliveries, "", NOW, 10).unwrap().removed, 1);
-        let left: Vec<String> = seen_deliveries::table.select(seen_deliveries::delivery_id).load(&mut world.conn).unwrap();
-        assert_eq!(left, [format!("replay:{kept}")]);
-    }
-}
-
-#[test]
-fn a_tombstone_outlives_its_incident_by_the_time_that_order_needs() {
-    for mut world in worlds() {
-        let (incident, _) = world.incident("k", OLD, Some(OLD));
-        for (key, named, updated) in [("k", Some(incident.as_str()), OLD), ("young", None, BEFORE), ("old", None, OLD)] {
-            use crate::store::schema::tombstones::dsl::*;
-            let row = (integration_id.eq("int_1"), dedup_key.eq(key), tenant_id.eq("ten_1"), incident_id.eq(named), updated_at.eq(updated.0));
-            diesel::insert_into(tombstones).values(row).execute(&mut world.conn).unwrap();
-        }
-        let sweep = |conn: &mut Conn| sweep(conn, Keyed::Tombstones, "", BEFORE, 10).unwrap().removed;
-        assert_eq!(sweep(&mut world.conn), 1, "what names an incident stays with it");
-        remove(&mut world.conn, Aged::Incidents, &[incident]).unwrap();
-        assert_eq!(sweep(&mut world.conn), 1);
-        let left: Vec<String> = tombstones::table.select(tombstones::dedup_key).load(&mut world.conn).unwrap();
-        assert_eq!(left, ["young"]);
-    }
-}
-
-#[test]
 fn counters_go_by_their_minute_and_a_sweep_looks_at_few_at_once() {
     for mut world in worlds() {
         let minute_of = |at: Timestamp| at.seconds() / 60;
         for n in -20..20 {
             let key = format!("int_{}'\\\"", n % 3);
             use crate::store::schema::refusals::dsl::*;
-            let row = (tenant_id.eq("ten_1"), integration_id.eq(key), verdict.eq("limited"), minute.eq(minute_of(BEFORE) + n), count.eq(1));
+            let row = (
+                tenant_id.eq("ten_1"),
+                integration_id.eq(key),
+                verdict.eq("limited"),
+                minute.eq(minute_of(BEFORE) + n),
+                count.eq(1),
+            );
             diesel::insert_into(refusals).values(row).execute(&mut world.conn).unwrap();
         }
         let (mut after, mut removed, mut steps) = (String::new(), 0, 0);
@@ -267,71 +175,6 @@ fn counters_go_by_their_minute_and_a_sweep_looks_at_few_at_once() {
         assert_eq!((removed, steps), (20, 6));
         let oldest: Option<i64> = refusals::table.select(diesel::dsl::min(refusals::minute)).first(&mut world.conn).unwrap();
         assert_eq!(oldest, Some(minute_of(BEFORE)));
-    }
-}
-
-#[test]
-fn a_dropped_body_says_so_and_the_rest_of_its_row_stays() {
-    for mut world in worlds() {
-        let request = world.request(&[], OLD);
-        let empty = testing::plant_request(&mut world.conn, &world.place, b"", &[]);
-        let empty = made_at!(&mut world.conn, requests, Kind::Request, empty, BEFORE);
-        let old = NOW.plus_seconds(i64::from(u32::MAX));
-        let found = bodies(&mut world.conn, "", old, false, 10).unwrap();
-        assert_eq!(found.due, [Due { id: request.clone(), bytes: 7 }], "an empty body is not dropped");
-        assert_eq!(measure(&mut world.conn, Aged::Requests, "", old, 10).unwrap().bytes, 7);
-        assert_eq!(drop_bodies(&mut world.conn, &[&request], NOW).unwrap(), 1);
-        assert!(bodies(&mut world.conn, "", old, false, 10).unwrap().due.is_empty());
-        assert_eq!(measure(&mut world.conn, Aged::Requests, "", old, 1).unwrap(), Measured { bytes: 0, last: Some(request.clone()), rows: 1 });
-        let (row, content) = crate::store::requests::find(&mut world.conn, "ten_1", &request).unwrap().unwrap();
-        assert_eq!((row.body_dropped_at, content.body.len()), (Some(NOW.0), 0));
-        assert_eq!((row.verdict.as_str(), row.message.as_deref()), ("accepted", Some("100% Fine")));
-        let (row, _) = crate::store::requests::find(&mut world.conn, "ten_1", &empty).unwrap().unwrap();
-        assert_eq!(row.body_dropped_at, None);
-    }
-}
-
-#[test]
-fn on_sqlite_what_small_bodies_leave_is_free_for_others() {
-    let mut world = worlds().swap_remove(0);
-    let body = vec![b'x'; 1000];
-    world.conn.transaction_immediate(|conn| -> Result<()> {
-        for _ in 0..2000 {
-            testing::plant_request(conn, &world.place, &body, &[]);
-        }
-        Ok(())
-    }).unwrap();
-    let free = reusable_bytes(&mut world.conn).unwrap();
-    let mut after = String::new();
-    loop {
-        let page = bodies(&mut world.conn, &after, NOW.plus_seconds(i64::from(u32::MAX)), false, 100).unwrap();
-        let ids: Vec<String> = page.due.into_iter().map(|row| row.id).collect();
-        drop_bodies(&mut world.conn, &ids, NOW).unwrap();
-        let Some(last) = page.last else { break };
-        after = last;
-    }
-    let freed = reusable_bytes(&mut world.conn).unwrap() - free;
-    assert!(freed > 2000 * 1000 / 2, "{freed} bytes of {} are free again", 2000 * 1000);
-    // And rows are inserted at the right edge as before, also where every body was dropped.
-    let id = testing::plant_request(&mut world.conn, &world.place, &body, &[]);
-    drop_bodies(&mut world.conn, &[&id], NOW).unwrap();
-    drop_bodies(&mut world.conn, &[&id], NOW).unwrap();
-    testing::plant_request(&mut world.conn, &world.place, &body, &[]);
-    assert_eq!(requests::table.count().get_result(&mut world.conn), Ok(2002));
-}
-
-#[test]
-fn the_oldest_notice_and_what_events_take() {
-    for mut world in worlds() {
-        assert_eq!(oldest_notice(&mut world.conn).unwrap(), None);
-        world.notice(NOW);
-        world.notice(OLD);
-        assert_eq!(oldest_notice(&mut world.conn).unwrap(), Some(OLD));
-        let events: Vec<String> = (0..3).map(|_| world.event(None, OLD)).collect();
-        let measured = measure(&mut world.conn, Aged::Events, "", BEFORE, 10).unwrap();
-        assert!((900..1500).contains(&measured.bytes), "{measured:?}");
-        assert_eq!((measured.rows, measured.last.as_ref()), (3, events.last()));
-        assert_eq!(measure(&mut world.conn, Aged::Events, &events[2], BEFORE, 10).unwrap().last, None);
     }
 }
 

@@ -128,7 +128,10 @@ async fn what_is_old_goes_and_what_an_open_incident_stands_on_stays(database: Da
         let request = api.get(&format!("/api/v1/requests/{}", old::aged(&id, 400))).await;
         assert!(request.body["body"].as_str().is_some_and(|body| body.contains("trigger")), "{}", request.body);
     }
-    assert_eq!(api.get(&at(&again["id"])).await.body["previous_incident_id"], json!(old::aged(before["id"].as_str().unwrap(), 400)));
+    assert_eq!(
+        api.get(&at(&again["id"])).await.body["previous_incident_id"],
+        json!(old::aged(before["id"].as_str().unwrap(), 400))
+    );
     assert_eq!(api.get(&at(&before["id"])).await.status, 200, "the one before an open one stays");
     assert_eq!(api.get(&format!("{}/events", at(&before["id"]))).await.body["items"], json!([]), "without its events");
 

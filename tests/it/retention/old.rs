@@ -19,7 +19,8 @@ pub fn plant(database: &Database, rows: i64, days: i64, body: usize) {
     let (numbers, number, bytes) = if database.is_postgres() {
         (format!("generate_series(1, {rows}) AS n(i)"), "lpad(i::text, 16, '0')", format!("decode(repeat('61', {body}), 'hex')"))
     } else {
-        let numbers = format!("(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) SELECT i FROM n)");
+        let numbers =
+            format!("(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) SELECT i FROM n)");
         (numbers, "printf('%016d', i)", format!("zeroblob({body})"))
     };
     database.execute(&format!(
@@ -66,7 +67,8 @@ pub fn age(database: &Database, days: i64) {
             statements.push_str(&format!("UPDATE {table} SET {column} = '{aged}' WHERE {column} = '{id}';"));
         }
     }
-    let times = [("incidents", "resolved_at"), ("incidents", "last_seen"), ("tombstones", "updated_at"), ("tombstones", "resolved_at")];
+    let times =
+        [("incidents", "resolved_at"), ("incidents", "last_seen"), ("tombstones", "updated_at"), ("tombstones", "resolved_at")];
     for (table, column) in times {
         statements.push_str(&format!("UPDATE {table} SET {column} = {column} - {};", days * 86_400_000_000));
     }
