@@ -18,20 +18,22 @@ use hands::Hands;
 
 use super::App;
 use crate::ingest::own;
-use crate::retention::disk::{Bytes, Level};
+use crate::retention::disk::{Bytes, Disk, Level};
 use crate::retention::meter::Meter;
 use crate::retention::pace::{Ingest, Pace};
 use crate::retention::walk::Walk;
 use crate::retention::{Aged, Keyed, Policy};
-use crate::store::retention::{Due, reusable_bytes};
+use crate::store::retention::{Due, reusable_bytes, truncate_log};
 use crate::store::timers::database_now;
-use crate::store::{Result, StoreError};
+use crate::store::{Conn, Result, StoreError};
 use crate::time::{Clock, Timestamp};
 
 /// How often it is asked whether there is something to do.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often the disk is looked at.
 const DISK: Duration = Duration::from_secs(5);
+/// How often SQLite's log is given back to a disk that is nearly full: it grows again to the size at which it is reused.
+const LOG: Duration = Duration::from_secs(60);
 /// How long a failure is left alone.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
@@ -40,6 +42,8 @@ const AFTER_FAILURE: Duration = Duration::from_secs(5);
 enum Task {
     /// A table, for rows over their age.
     Aged(Aged),
+    /// The ledger, for refused requests over their own age.
+    Refused,
     /// A table, for rows that are over.
     Keyed(Keyed),
     /// A table whose bytes are bounded, for what came since they were last measured.
@@ -52,9 +56,10 @@ enum Task {
 
 impl Task {
     /// All of them, in the order of their turns. Where room is short, requests over their age go before bodies.
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Aged(Aged::Outbox),
         Self::Aged(Aged::Requests),
+        Self::Refused,
         Self::DiskFull,
         Self::Measure(Aged::Requests),
         Self::OverBytes(Aged::Requests),
@@ -72,8 +77,8 @@ impl Task {
     fn walk(self) -> Walk {
         match self {
             Self::Aged(_) | Self::Measure(_) => Walk::new(),
+            Self::Refused => Walk::onward(),
             Self::Keyed(_) => Walk::hourly(),
-            // What goes for want of room must go as fast as other comes.
             Self::OverBytes(_) | Self::DiskFull => Walk::closely(),
         }
     }
@@ -108,6 +113,7 @@ pub struct Keeper {
     level: Level,
     above: bool,
     disk_read: Option<Duration>,
+    log_truncated: Option<Duration>,
 }
 
 /// Looks and removes until it is dropped.
@@ -146,6 +152,7 @@ impl Keeper {
             level: Level::default(),
             above: false,
             disk_read: None,
+            log_truncated: None,
         }
     }
 
@@ -160,7 +167,7 @@ impl Keeper {
         let elapsed = self.begun.elapsed();
         if self.disk_read.is_none_or(|read| self.above || read + DISK <= elapsed) {
             self.disk_read = Some(elapsed);
-            self.read_disk().await?;
+            self.read_disk(elapsed).await?;
         }
         if let Some(found) = self.found.take() {
             let took = self.remove(found).await?;
@@ -180,7 +187,7 @@ impl Keeper {
             Task::DiskFull => self.above,
             Task::Measure(table) => self.bound(*table) > 0,
             Task::OverBytes(table) => self.excess(*table) > 0,
-            Task::Aged(_) | Task::Keyed(_) => true,
+            Task::Aged(_) | Task::Refused | Task::Keyed(_) => true,
         };
         let due = |task: &Task| self.walks.get(task).is_some_and(|walk| walk.is_due(elapsed));
         Task::ALL.into_iter().find(|task| due(task) && wanted(task))
@@ -219,13 +226,24 @@ impl Keeper {
         }
     }
 
-    async fn read_disk(&mut self) -> Result<()> {
+    async fn disk(&mut self) -> Result<Option<Disk>> {
         let gauge = self.gauge.clone();
-        let read = move |conn: &mut crate::store::Conn| {
+        let read = move |conn: &mut Conn| {
             let disk = gauge.read().map_err(|error| StoreError::unavailable(&error))?;
-            disk.map(|disk| Ok(crate::retention::disk::Disk { reusable: reusable_bytes(conn)?, ..disk })).transpose()
+            disk.map(|disk| Ok(Disk { reusable: reusable_bytes(conn)?, ..disk })).transpose()
         };
-        let Some(disk) = self.hands.read(&self.app, read).await? else { return Ok(()) };
+        self.hands.read(&self.app, read).await
+    }
+
+    async fn read_disk(&mut self, elapsed: Duration) -> Result<()> {
+        let Some(mut disk) = self.disk().await? else { return Ok(()) };
+        let full = { self.level }.read(self.policy.disk_high_water, &disk);
+        if full && self.log_truncated.is_none_or(|at| at + LOG <= elapsed) {
+            // What costs nothing first: after it there may be room.
+            self.log_truncated = Some(elapsed);
+            self.hands.read(&self.app, truncate_log).await?;
+            disk = self.disk().await?.unwrap_or(disk);
+        }
         let mark = self.policy.disk_high_water;
         let was = std::mem::replace(&mut self.above, self.level.read(mark, &disk));
         self.app.disk.set(self.above, disk.room());

@@ -98,6 +98,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     setting("limits.answer_within", |c, v| put(&mut c.limits.answer_within, values::duration(v, MINUTE))),
     setting("limits.max_wait", |c, v| put(&mut c.limits.max_wait, values::duration(v, MINUTE))),
     setting("retention.ledger", |c, v| put(&mut c.retention.ledger, values::age(v))),
+    setting("retention.refused", |c, v| put(&mut c.retention.refused, values::age(v))),
     setting("retention.events", |c, v| put(&mut c.retention.events, values::age(v))),
     setting("retention.incidents", |c, v| put(&mut c.retention.incidents, values::age(v))),
     setting("retention.changes", |c, v| put(&mut c.retention.changes, values::age(v))),

@@ -54,8 +54,9 @@ fn the_reference_names_and_explains_every_setting_and_holds_the_defaults() {
     assert_eq!((config.limits.native_body, config.limits.rate_per_minute), (8 << 20, 120));
     assert_eq!((config.limits.answer_within, config.shutdown.grace), (Duration::from_millis(800), Duration::from_secs(10)));
     let kept = &config.retention;
-    let ages = [kept.ledger, kept.events, kept.incidents, kept.changes, kept.audit, kept.undelivered].map(|age| age.to_string());
-    assert_eq!(ages, ["30d", "90d", "365d", "90d", "off", "7d"]);
+    let ages = [kept.ledger, kept.refused, kept.events, kept.incidents, kept.changes, kept.audit, kept.undelivered]
+        .map(|age| age.to_string());
+    assert_eq!(ages, ["30d", "7d", "90d", "365d", "90d", "off", "7d"]);
     assert_eq!((kept.ledger_bytes, kept.events_bytes, kept.disk_high_water), (0, 0, HighWater::Left(1 << 30)));
     assert_eq!((config.secrets, config.server.tls_cert, config.server.trusted_proxies), (Secrets::default(), None, vec![]));
 }

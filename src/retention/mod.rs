@@ -27,6 +27,8 @@ const TOMBSTONES: i64 = 2 * crate::incident::TOMBSTONE_SECONDS;
 pub struct Policy {
     /// Requests, and the counts of refused ones.
     pub ledger: Span,
+    /// Requests that were refused: examples of noise.
+    pub refused: Span,
     /// Events.
     pub events: Span,
     /// Incidents, from their resolve.
@@ -122,6 +124,11 @@ impl Policy {
             Aged::Incidents => aged(self.incidents, now).map(|at| at.min(pointed_to(now, oldest_notice))),
             Aged::Changes => aged(self.changes, now).map(|at| at.min(pointed_to(now, oldest_notice))),
         }
+    }
+
+    /// Before which moment refused requests may go; nothing points to one.
+    pub fn before_refused(&self, now: Timestamp) -> Option<Timestamp> {
+        aged(self.refused, now)
     }
 
     /// As [`Policy::before`], for a table that holds more bytes than it may: whatever no notice can point to.

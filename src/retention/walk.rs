@@ -15,22 +15,32 @@ pub struct Walk {
     goes_on: Duration,
     began: Duration,
     again: Duration,
+    anew: Duration,
 }
 
 impl Walk {
-    /// A walk that goes on a minute after each end, and begins anew every hour.
-    pub fn new() -> Self {
-        Self { place: String::new(), goes_on: Duration::ZERO, began: Duration::ZERO, again: AGAIN }
+    const fn every(again: Duration, anew: Duration) -> Self {
+        Self { place: String::new(), goes_on: Duration::ZERO, began: Duration::ZERO, again, anew }
     }
 
-    /// A walk that begins anew every hour and not before.
-    pub fn hourly() -> Self {
-        Self { again: ANEW, ..Self::new() }
+    /// Goes on a minute after each end, and begins anew every hour.
+    pub const fn new() -> Self {
+        Self::every(AGAIN, ANEW)
     }
 
-    /// A walk that goes on a few seconds after each end: bodies that go for want of room must go as fast as others come.
-    pub fn closely() -> Self {
-        Self { again: CLOSELY, ..Self::new() }
+    /// Goes on a minute after each end, and never begins anew: what it passes over will never be otherwise.
+    pub const fn onward() -> Self {
+        Self::every(AGAIN, Duration::MAX)
+    }
+
+    /// Begins anew every hour.
+    pub const fn hourly() -> Self {
+        Self::every(ANEW, Duration::ZERO)
+    }
+
+    /// Goes on a few seconds after each end: what goes for want of room must go as fast as other comes.
+    pub const fn closely() -> Self {
+        Self::every(CLOSELY, ANEW)
     }
 
     /// The key of the row that was passed last; empty at the beginning.
@@ -51,7 +61,7 @@ impl Walk {
     /// There is nothing more for now.
     pub fn end(&mut self, now: Duration) {
         self.goes_on = now + self.again;
-        if self.again >= ANEW || self.began + ANEW <= now {
+        if self.began.saturating_add(self.anew) <= now {
             self.place.clear();
             self.began = now;
         }
@@ -86,6 +96,17 @@ mod tests {
         walk.pass("d".into());
         walk.end(at(3700));
         assert_eq!(walk.place(), "d");
+    }
+
+    #[test]
+    fn one_that_only_goes_on_never_comes_back() {
+        let mut walk = Walk::onward();
+        walk.pass("b".into());
+        walk.end(at(1_000_000));
+        assert_eq!(walk.place(), "b");
+        let mut close = Walk::closely();
+        close.end(at(10));
+        assert!(close.is_due(at(15)));
     }
 
     #[test]

@@ -156,6 +156,18 @@ async fn what_is_due_goes_in_small_transactions_and_whoever_stops_is_taken_over_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refused_requests_go_sooner() {
+    for mut world in World::each() {
+        let planted = world.plant(100, 10 * DAY, 10);
+        let refused = requests::table.filter(requests::id.eq_any(&planted[..40]));
+        diesel::update(refused).set(requests::verdict.eq("limited")).execute(&mut world.conn).unwrap();
+        let refused = Span::from_seconds(7 * 86_400).unwrap();
+        finish(&mut world.keeper(Policy { refused, ..policy() }).await).await;
+        assert_eq!(world.with_body(), planted[40..]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn off_is_for_ever() {
     for mut world in World::each() {
         world.plant(10, 3000 * DAY, 10);

@@ -29,6 +29,12 @@ impl Keeper {
                 Some(_) => self.look_by_age(table, now).await?,
                 None => self.end(task),
             },
+            Task::Refused => match self.policy.before_refused(now) {
+                Some(before) => {
+                    drop(self.find(task, move |conn, after, limit| store::refused(conn, after, before, limit)).await?)
+                }
+                None => self.end(task),
+            },
             Task::OverBytes(Aged::Requests) | Task::DiskFull => {
                 let spare_open = task != Task::DiskFull;
                 let before = now.plus_seconds(if spare_open { -FRESH } else { -BARELY });
@@ -113,6 +119,7 @@ impl Keeper {
             let removed = match task {
                 Task::OverBytes(Aged::Requests) | Task::DiskFull => store::drop_bodies(conn, &ids, now)?,
                 Task::Aged(table) | Task::OverBytes(table) | Task::Measure(table) => store::remove(conn, table, &ids)?,
+                Task::Refused => store::remove(conn, Aged::Requests, &ids)?,
                 Task::Keyed(_) => 0,
             };
             Ok::<_, StoreError>((removed, begun.elapsed()))
@@ -152,6 +159,10 @@ impl Keeper {
             Task::Aged(table) | Task::OverBytes(table) | Task::Measure(table) => {
                 numbers.removed(table.name(), removed);
                 table
+            }
+            Task::Refused => {
+                numbers.removed(Aged::Requests.name(), removed);
+                Aged::Requests
             }
             Task::Keyed(_) => return,
         };

@@ -81,6 +81,16 @@ pub fn page(conn: &mut Conn, table: Aged, after: &str, before: Timestamp, now: T
     read(conn, table, &stays, after, before, limit)
 }
 
+/// The next requests after `after` that were made before `before`, and of them those that were refused before anything was made of
+/// them.
+///
+/// # Errors
+/// The query failed.
+pub fn refused(conn: &mut Conn, after: &str, before: Timestamp, limit: usize) -> Result<Page> {
+    let stays = "r.verdict IN ('accepted', 'ignored', 'handshake', 'duplicate', 'invalid')";
+    read(conn, Aged::Requests, stays, after, before, limit)
+}
+
 /// As [`page`], in other words of what stays.
 pub(super) fn read(conn: &mut Conn, table: Aged, stays: &str, after: &str, before: Timestamp, limit: usize) -> Result<Page> {
     let sql = format!(

@@ -20,12 +20,12 @@ const OLD: Timestamp = Timestamp(BEFORE.0 - 1000);
 struct World {
     conn: Conn,
     place: Place,
-    _database: Database,
+    database: Database,
 }
 
 fn worlds() -> Vec<World> {
     let place = || Place { tenant_id: "ten_1".into(), service_id: "svc_1".into(), integration_id: "int_1".into() };
-    let world = |database: Database| World { conn: database.store.writer().unwrap(), place: place(), _database: database };
+    let world = |database: Database| World { conn: database.store.writer().unwrap(), place: place(), database };
     testing::databases().into_iter().map(world).collect()
 }
 
@@ -149,6 +149,22 @@ fn a_walk_goes_on_where_the_last_page_ended() {
 }
 
 #[test]
+fn refused_requests_are_told_from_those_that_were_understood() {
+    for mut world in worlds() {
+        let mut refused_ones = Vec::new();
+        let understood = ["accepted", "ignored", "handshake", "duplicate", "invalid"];
+        for word in understood.into_iter().chain(["unauthorized", "wrong_type", "limited", "disabled", "deleted", "too_large"]) {
+            let id = world.request(&[], OLD);
+            diesel::update(requests::table.find(&id)).set(requests::verdict.eq(word)).execute(&mut world.conn).unwrap();
+            refused_ones.extend((!understood.contains(&word)).then_some(id));
+        }
+        let page = refused(&mut world.conn, "", BEFORE, 100).unwrap();
+        assert_eq!(page.due.into_iter().map(|row| row.id).collect::<Vec<_>>(), refused_ones);
+        assert_eq!((refused_ones.len(), page.looked_at), (6, 11));
+    }
+}
+
+#[test]
 fn counters_go_by_their_minute_and_a_sweep_looks_at_few_at_once() {
     for mut world in worlds() {
         let minute_of = |at: Timestamp| at.seconds() / 60;
@@ -181,7 +197,7 @@ fn counters_go_by_their_minute_and_a_sweep_looks_at_few_at_once() {
 #[test]
 fn one_connection_at_a_time_may_remove() {
     for world in worlds() {
-        let World { mut conn, _database: database, .. } = world;
+        let World { mut conn, database, .. } = world;
         assert!(claim(&mut conn).unwrap());
         let mut other = database.store.writer().unwrap();
         let alone = matches!(conn, Conn::Sqlite(_));
