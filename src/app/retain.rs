@@ -23,7 +23,7 @@ use crate::retention::meter::Meter;
 use crate::retention::pace::{Ingest, Pace};
 use crate::retention::walk::Walk;
 use crate::retention::{Aged, Keyed, Policy};
-use crate::store::retention::{Due, reusable_bytes, truncate_log};
+use crate::store::retention::{Due, reusable_bytes};
 use crate::store::timers::database_now;
 use crate::store::{Conn, Result, StoreError};
 use crate::time::{Clock, Timestamp};
@@ -32,8 +32,6 @@ use crate::time::{Clock, Timestamp};
 const LOOK: Duration = Duration::from_secs(1);
 /// How often the disk is looked at.
 const DISK: Duration = Duration::from_secs(5);
-/// How often SQLite's log is given back to a disk that is nearly full: it grows again to the size at which it is reused.
-const LOG: Duration = Duration::from_secs(60);
 /// How long a failure is left alone.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
@@ -113,7 +111,6 @@ pub struct Keeper {
     level: Level,
     above: bool,
     disk_read: Option<Duration>,
-    log_truncated: Option<Duration>,
 }
 
 /// Looks and removes until it is dropped.
@@ -152,7 +149,6 @@ impl Keeper {
             level: Level::default(),
             above: false,
             disk_read: None,
-            log_truncated: None,
         }
     }
 
@@ -167,7 +163,7 @@ impl Keeper {
         let elapsed = self.begun.elapsed();
         if self.disk_read.is_none_or(|read| self.above || read + DISK <= elapsed) {
             self.disk_read = Some(elapsed);
-            self.read_disk(elapsed).await?;
+            self.read_disk().await?;
         }
         if let Some(found) = self.found.take() {
             let took = self.remove(found).await?;
@@ -226,24 +222,13 @@ impl Keeper {
         }
     }
 
-    async fn disk(&mut self) -> Result<Option<Disk>> {
+    async fn read_disk(&mut self) -> Result<()> {
         let gauge = self.gauge.clone();
         let read = move |conn: &mut Conn| {
             let disk = gauge.read().map_err(|error| StoreError::unavailable(&error))?;
             disk.map(|disk| Ok(Disk { reusable: reusable_bytes(conn)?, ..disk })).transpose()
         };
-        self.hands.read(&self.app, read).await
-    }
-
-    async fn read_disk(&mut self, elapsed: Duration) -> Result<()> {
-        let Some(mut disk) = self.disk().await? else { return Ok(()) };
-        let full = { self.level }.read(self.policy.disk_high_water, &disk);
-        if full && self.log_truncated.is_none_or(|at| at + LOG <= elapsed) {
-            // What costs nothing first: after it there may be room.
-            self.log_truncated = Some(elapsed);
-            self.hands.read(&self.app, truncate_log).await?;
-            disk = self.disk().await?.unwrap_or(disk);
-        }
+        let Some(disk) = self.hands.read(&self.app, read).await? else { return Ok(()) };
         let mark = self.policy.disk_high_water;
         let was = std::mem::replace(&mut self.above, self.level.read(mark, &disk));
         self.app.disk.set(self.above, disk.room());

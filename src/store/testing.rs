@@ -17,22 +17,12 @@ pub const POSTGRES: &str = "CALLBOX_TEST_POSTGRES";
 pub struct Database {
     /// The open store.
     pub store: Store,
-    keep: Keep,
+    _keep: Keep,
 }
 
 enum Keep {
-    File { folder: tempfile::TempDir },
+    File { _folder: tempfile::TempDir },
     Postgres { admin: String, name: String },
-}
-
-impl Database {
-    /// The SQLite file.
-    pub fn file(&self) -> std::path::PathBuf {
-        match &self.keep {
-            Keep::File { folder } => folder.path().join("test.db"),
-            Keep::Postgres { .. } => panic!("PostgreSQL has no file"),
-        }
-    }
 }
 
 impl Drop for Keep {
@@ -60,7 +50,7 @@ pub fn sqlite() -> Database {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("test.db").display());
     let store = Store::open(Settings::parse(&url).unwrap()).unwrap();
-    Database { store, keep: Keep::File { folder } }
+    Database { store, _keep: Keep::File { _folder: folder } }
 }
 
 fn postgres(dsn: &str) -> Database {
@@ -71,7 +61,7 @@ fn postgres(dsn: &str) -> Database {
     let mut settings = Settings::parse(url.as_str()).unwrap();
     settings.allow_unsafe = true;
     let keep = Keep::Postgres { admin: dsn.to_owned(), name };
-    Database { store: Store::open(settings).unwrap(), keep }
+    Database { store: Store::open(settings).unwrap(), _keep: keep }
 }
 
 /// A sealer with a key that is the same in every test.

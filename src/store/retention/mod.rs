@@ -8,9 +8,8 @@ mod keyed;
 #[cfg(test)]
 mod tests;
 
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Integer};
+use diesel::sql_types::{BigInt, Bool};
 use diesel::{QueryableByName, sql_query};
 
 use super::schema::outbox;
@@ -83,25 +82,6 @@ pub fn claim(conn: &mut Conn) -> Result<bool> {
 pub fn oldest_notice(conn: &mut Conn) -> Result<Option<Timestamp>> {
     let oldest: Option<String> = outbox::table.select(diesel::dsl::min(outbox::id)).first(conn)?;
     Ok(oldest.as_deref().and_then(id::made_at))
-}
-
-/// Writes what is in SQLite's log into the file and gives the log's space back to the disk, if nobody is in the way; whether it did.
-///
-/// # Errors
-/// The statement failed.
-pub fn truncate_log(conn: &mut Conn) -> Result<bool> {
-    let Conn::Sqlite(conn) = conn else { return Ok(false) };
-    // It keeps the writer out while it waits for readers, so it must not wait for long.
-    conn.batch_execute("PRAGMA busy_timeout = 100")?;
-    let done: QueryResult<Vec<Checkpoint>> = sql_query("PRAGMA wal_checkpoint(TRUNCATE)").load(conn);
-    conn.batch_execute("PRAGMA busy_timeout = 5000")?;
-    Ok(done?.iter().all(|row| row.busy == 0))
-}
-
-#[derive(QueryableByName)]
-struct Checkpoint {
-    #[diesel(sql_type = Integer)]
-    busy: i32,
 }
 
 #[derive(QueryableByName)]

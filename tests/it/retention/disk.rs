@@ -9,10 +9,10 @@ use crate::support::disk::SmallDisk;
 use crate::support::{Callbox, Database, eventually};
 
 /// The size of the disk, as mount(8) reads it.
-const SIZE: &str = "128m";
+const SIZE: &str = "256m";
 /// Bytes of a body, and how many are posted: together more than the disk holds.
 const BODY: usize = 400_000;
-const BODIES: usize = 330;
+const BODIES: usize = 600;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_small_disk_loses_old_bodies_and_no_alert() {

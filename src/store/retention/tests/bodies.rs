@@ -59,21 +59,6 @@ fn on_sqlite_what_small_bodies_leave_is_free_for_others() {
 }
 
 #[test]
-fn the_log_of_sqlite_is_given_back_to_the_disk() {
-    let mut world = worlds().swap_remove(0);
-    for _ in 0..20 {
-        testing::plant_request(&mut world.conn, &world.place, &[b'x'; 10_000], &[]);
-    }
-    let log = world.database.file().with_extension("db-wal");
-    let size = || std::fs::metadata(&log).unwrap().len();
-    assert!(size() > 200_000, "{}", size());
-    // As the keeper does it: on a connection that only reads.
-    assert!(world.database.store.read_now(truncate_log).unwrap());
-    assert_eq!(size(), 0);
-    assert_eq!(requests::table.count().get_result(&mut world.conn), Ok(20));
-}
-
-#[test]
 fn the_oldest_notice_and_what_events_take() {
     for mut world in worlds() {
         assert_eq!(oldest_notice(&mut world.conn).unwrap(), None);
