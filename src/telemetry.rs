@@ -70,7 +70,13 @@ struct EscapedLine<W>(W);
 
 impl<W: Write> Write for EscapedLine<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.write_all(escaped(&String::from_utf8_lossy(line)).as_bytes())?;
+        // Nearly every line is plain.
+        let plain = line.strip_suffix(b"\n").unwrap_or(line).iter().all(|byte| (b' '..=b'~').contains(byte));
+        if plain {
+            self.0.write_all(line)?;
+        } else {
+            self.0.write_all(escaped(&String::from_utf8_lossy(line)).as_bytes())?;
+        }
         Ok(line.len())
     }
 

@@ -66,13 +66,13 @@ impl Task {
         Self::Aged(Aged::Events),
         Self::Aged(Aged::Incidents),
         Self::Aged(Aged::Changes),
-        Self::Aged(Aged::Audit),
         Self::Keyed(Keyed::SeenDeliveries),
         Self::Keyed(Keyed::Tombstones),
         Self::Keyed(Keyed::Refusals),
+        Self::Keyed(Keyed::Audit),
     ];
 
-    fn walk(self) -> Walk {
+    fn walk<K: Default>(self) -> Walk<K> {
         match self {
             Self::Aged(_) | Self::Measure(_) => Walk::new(),
             Self::Refused => Walk::onward(),
@@ -87,7 +87,7 @@ struct Found {
     task: Task,
     rows: VecDeque<Due>,
     /// The last row that was looked at, whether it may go or not.
-    last: Option<String>,
+    last: Option<i64>,
     /// Whether there was nothing behind it.
     ends: bool,
 }
@@ -104,7 +104,8 @@ pub struct Keeper {
     ingest: Ingest,
     /// When it was last seen how long commits have taken, and how long that was.
     committing: (Instant, Duration),
-    walks: HashMap<Task, Walk>,
+    walks: HashMap<Task, Walk<i64>>,
+    keyed: HashMap<Keyed, Walk<String>>,
     found: Option<Found>,
     /// Of the tables whose bytes are bounded.
     meters: HashMap<Aged, Meter>,
@@ -143,7 +144,8 @@ impl Keeper {
             removing: Pace::removing(),
             ingest: Ingest::default(),
             committing: (Instant::now(), Duration::ZERO),
-            walks: Task::ALL.map(|task| (task, task.walk())).into(),
+            walks: HashMap::new(),
+            keyed: HashMap::new(),
             found: None,
             meters: HashMap::new(),
             level: Level::default(),
@@ -185,7 +187,10 @@ impl Keeper {
             Task::OverBytes(table) => self.excess(*table) > 0,
             Task::Aged(_) | Task::Refused | Task::Keyed(_) => true,
         };
-        let due = |task: &Task| self.walks.get(task).is_some_and(|walk| walk.is_due(elapsed));
+        let due = |task: &Task| match task {
+            Task::Keyed(table) => self.keyed.get(table).is_none_or(|walk| walk.is_due(elapsed)),
+            task => self.walks.get(task).is_none_or(|walk| walk.is_due(elapsed)),
+        };
         Task::ALL.into_iter().find(|task| due(task) && wanted(task))
     }
 

@@ -104,6 +104,7 @@ fn build(config: &Config, clock: Clock, kept: &Kept) -> anyhow::Result<Arc<App>>
     let mut conn = store.writer()?;
     let sealer = Sealer::from_text(&master_key(kept, &config.store.database, &mut conn)?)?;
     store::facts::check_master_key(&mut conn, &sealer)?;
+    store::numbered::join(&mut conn)?;
     let default_tenant: Arc<str> = store::tenants::ensure_default(&mut conn, clock.now())?.into();
     let mut admin_token = config.secrets.admin_token.clone();
     if let (None, Database::Sqlite(path)) = (&admin_token, &config.store.database) {

@@ -110,7 +110,7 @@ fn open(state: &mut KeyState, report: &Report, order: Option<i64>, arrival: &Arr
         first_summary: report.summary.clone(),
         severity: report.severity,
         source: String::new(),
-        shown: Shown::default(),
+        shown: if report.shown.is_rendered() { report.shown.clone() } else { Shown::default() },
         evidence: order.map(Evidence::starting),
         event_count: 0,
         first_seen: arrival.received_at,
@@ -171,22 +171,40 @@ fn count(incident: &mut Incident, report: &Report, order: Option<i64>, received_
     if !report.source.trim().is_empty() && may_set(Field::Source) {
         source.clone_from(&report.source);
     }
-    if report.shown.custom_details.is_some() && may_set(Field::Details) {
-        shown.custom_details.clone_from(&report.shown.custom_details);
-    }
-    let scalars = [
-        (Field::Component, &mut shown.component, &report.shown.component),
-        (Field::Group, &mut shown.group, &report.shown.group),
-        (Field::Class, &mut shown.class, &report.shown.class),
-        (Field::Client, &mut shown.client, &report.shown.client),
-        (Field::ClientUrl, &mut shown.client_url, &report.shown.client_url),
+    let brought = report.shown.fields();
+    let words = [
+        (Field::Component, &brought.component),
+        (Field::Group, &brought.group),
+        (Field::Class, &brought.class),
+        (Field::Client, &brought.client),
+        (Field::ClientUrl, &brought.client_url),
     ];
-    for (field, have, new) in scalars {
-        if new.as_ref().is_some_and(|new| !new.trim().is_empty()) && may_set(field) {
-            have.clone_from(new);
+    let mut said = words.into_iter().filter(|(_, word)| word.as_ref().is_some_and(|word| !word.trim().is_empty()));
+    if report.shown == *shown {
+        // Nothing to show anew; that it was said anew still counts.
+        let details = brought.custom_details.is_some().then_some(Field::Details);
+        said.by_ref().map(|(field, _)| field).chain(details).for_each(|field| {
+            may_set(field);
+        });
+        return;
+    }
+    let shown = shown.fields_mut();
+    if brought.custom_details.is_some() && may_set(Field::Details) {
+        shown.custom_details.clone_from(&brought.custom_details);
+    }
+    for (field, word) in said {
+        if may_set(field) {
+            match field {
+                Field::Component => &mut shown.component,
+                Field::Group => &mut shown.group,
+                Field::Class => &mut shown.class,
+                Field::Client => &mut shown.client,
+                _ => &mut shown.client_url,
+            }
+            .clone_from(word);
         }
     }
-    shown.unite(&report.shown);
+    shown.unite(&brought.links, &brought.images);
 }
 
 fn replace(have: &mut String, new: &str) {
@@ -248,6 +266,7 @@ fn take_back(incident: &mut Incident, order: i64) {
     let Incident { evidence: Some(evidence), shown, severity, .. } = incident else {
         return;
     };
+    let shown = shown.fields_mut();
     evidence.forget_until(order, |field| match field {
         Field::Details => shown.custom_details = None,
         Field::Component => shown.component = None,

@@ -259,7 +259,7 @@ fn effects(conn: &mut Conn, submission: &Submission) -> Result<Effects, StoreErr
     {
         return Ok(Effects::Duplicate);
     }
-    let mut fold = lane::load(conn, &[submission], Purpose::Look)?;
+    let mut fold = lane::load(conn, &[submission], Purpose::Look, None)?;
     let mut new = HashSet::new();
     Ok(Effects::Known(submission.items.iter().map(|item| effect(&mut fold, submission, item, &mut new)).collect()))
 }

@@ -56,6 +56,11 @@ impl<'a> Fold<'a> {
         Self { slots, rows: Rows::default(), catch_alls }
     }
 
+    /// Adds a key whose state is known.
+    pub fn remember(&mut self, key: Key, state: KeyState) {
+        self.slots.insert(key, Slot { stored: state.open.is_some(), state, ..Slot::default() });
+    }
+
     /// The incident that an item meets at this point of the batch.
     pub fn open(&self, submission: &Submission, item: &Posted) -> Option<&Incident> {
         self.open_of(submission, self.dedup_key(submission, item))
@@ -147,7 +152,6 @@ impl<'a> Fold<'a> {
         });
         if let Some(notice) = change.notice.filter(|_| submission.mode != (Mode::Replay { notify: false })) {
             self.rows.outbox.push(OutboxRow {
-                id: id::new(Kind::Outbox),
                 tenant_id: &submission.tenant_id,
                 event: notice.as_str(),
                 incident_id: change.incident_id,
@@ -177,7 +181,6 @@ impl<'a> Fold<'a> {
         });
         let id = id::new(Kind::Change);
         self.rows.outbox.push(OutboxRow {
-            id: id::new(Kind::Outbox),
             tenant_id: &submission.tenant_id,
             event: "change.created",
             incident_id: None,
@@ -224,12 +227,13 @@ impl<'a> Fold<'a> {
             if !slot.touched {
                 continue;
             }
-            if let (Some(updated_at), Some(tombstone)) = (slot.buried, slot.state.tombstone) {
+            if let (Some(updated_at), Some(tombstone)) = (slot.buried, slot.state.tombstone.clone()) {
                 let tenant_id = Arc::clone(&slot.tenant_id);
                 self.rows.tombstones.push(TombstoneRow { tenant_id, key: key.clone(), tombstone, updated_at });
             }
             if let Some(incident) = slot.state.open {
-                let row = IncidentRow::new(slot.tenant_id, key, incident);
+                let mut row = IncidentRow::new(slot.tenant_id, key, incident);
+                row.tombstone = slot.state.tombstone;
                 if slot.stored { self.rows.updated.push(row) } else { self.rows.opened.push(row) }
             }
         }
@@ -275,6 +279,7 @@ fn request_row<'a>(
     bounds: Option<(String, String)>,
 ) -> RequestRow<'a> {
     let (first_event_id, last_event_id) = bounds.unzip();
+    let last_event_id = last_event_id.filter(|last| first_event_id.as_ref() != Some(last));
     RequestRow {
         id: &ledger.id,
         tenant_id: &submission.tenant_id,

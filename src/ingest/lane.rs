@@ -4,13 +4,15 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::checkpoint::Nudge;
 use super::fold::{CATCH_ALL_OTHER, CATCH_ALL_PREFIX, Fold, quarantined, seen_row};
 use super::queue::{Entry, Queue, Turn};
+use super::recent::Recent;
 use super::submission::{Effect, EventReceipt, Posted, Receipt, Refused, Submission};
-use crate::incident::Outcome;
+use crate::incident::{KeyState, Outcome, Status};
 use crate::metrics::Metrics;
 use crate::store::ingest::{self, Key, Purpose};
-use crate::store::{self, Conn, Result, Store, StoreError};
+use crate::store::{self, Backend, Conn, Result, Store, StoreError};
 use crate::time::Timestamp;
 
 /// How often a batch that lost a race is loaded and applied again.
@@ -28,10 +30,14 @@ pub(super) struct Lane {
     /// No submission counts as received before the one applied before it.
     latest: Timestamp,
     next_number: Option<i64>,
+    /// Where nobody else writes: the states of keys met lately.
+    recent: Option<Recent>,
+    nudge: Option<Nudge>,
 }
 
 impl Lane {
-    pub(super) fn new(store: Store, queue: Arc<Queue>, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(store: Store, queue: Arc<Queue>, metrics: Arc<Metrics>, nudge: Option<Nudge>) -> Self {
+        let recent = (store.backend() == Backend::Sqlite).then(Recent::default);
         Self {
             store,
             queue,
@@ -41,6 +47,8 @@ impl Lane {
             retry_at: Instant::now(),
             latest: Timestamp(i64::MIN),
             next_number: None,
+            recent,
+            nudge,
         }
     }
 
@@ -50,8 +58,12 @@ impl Lane {
                 Turn::Batch(batch) => self.batch(batch),
                 Turn::Job(job) => {
                     let mut conn = self.connection().ok();
-                    job(conn.as_mut());
+                    (job.work)(conn.as_mut());
                     self.conn = conn;
+                    self.nudge.iter().for_each(Nudge::committed);
+                    if job.changes_keys {
+                        self.recent.iter_mut().for_each(Recent::clear);
+                    }
                 }
                 Turn::Closed => return,
             }
@@ -107,6 +119,8 @@ impl Lane {
 
     /// Nothing of the batch is stored, and nothing that waits would be: everybody is told at once.
     fn fail(&mut self, batch: Vec<Entry>, error: &StoreError) {
+        // The next connection may find another file.
+        self.recent.iter_mut().for_each(Recent::clear);
         tracing::error!(error = %error, requests = batch.len(), "a batch could not be committed");
         self.metrics.store_error(error.class());
         for entry in batch.into_iter().chain(self.queue.drain()) {
@@ -134,8 +148,9 @@ impl Lane {
     fn attempt(&mut self, conn: &mut Conn, batch: &[&Submission]) -> Result<Vec<Receipt>> {
         let mut latest = self.latest;
         let mut next_number = self.next_number;
-        let receipts = conn.transaction_immediate(|conn| {
-            let mut fold = load(conn, batch, Purpose::Change)?;
+        let recent = &mut self.recent;
+        let (receipts, written) = conn.transaction_immediate(|conn| {
+            let mut fold = load(conn, batch, Purpose::Change, recent.as_mut())?;
             let mut receipts = Vec::with_capacity(batch.len());
             // Two deliveries of one id may be in one batch.
             let mut seen = HashSet::new();
@@ -152,10 +167,17 @@ impl Lane {
                     None => whole(&mut fold, submission, at),
                 });
             }
-            ingest::write(conn, &mut fold.finish(), &mut next_number)?;
-            Ok::<_, StoreError>(receipts)
+            let mut rows = fold.finish();
+            ingest::write(conn, &mut rows, &mut next_number)?;
+            Ok::<_, StoreError>((receipts, rows.opened.into_iter().chain(rows.updated)))
         })?;
         (self.latest, self.next_number) = (latest, next_number);
+        self.nudge.iter().for_each(Nudge::committed);
+        if let Some(recent) = &mut self.recent {
+            for row in written.filter(|row| row.incident.status != Status::Resolved) {
+                recent.put(row.key, KeyState { open: Some(row.incident), tombstone: row.tombstone });
+            }
+        }
         Ok(receipts)
     }
 
@@ -177,6 +199,7 @@ impl Lane {
 
     /// One transaction in which what the store refuses is isolated, and everything else stored.
     fn piecewise(&mut self, conn: &mut Conn, submission: &Submission) -> Result<Receipt> {
+        self.recent.iter_mut().for_each(Recent::clear);
         let latest = submission.counted_at(self.latest);
         let mut next_number = self.next_number;
         let receipt = conn.transaction_immediate(|conn| {
@@ -192,11 +215,11 @@ impl Lane {
     }
 }
 
-/// Everything that the batch's keys meet, in two queries (three where something was not understood).
+/// Everything that the batch's keys meet, in two queries (three where something was not understood), less what is in `recent`.
 ///
 /// # Errors
 /// A query failed.
-pub fn load<'a>(conn: &mut Conn, batch: &[&'a Submission], purpose: Purpose) -> Result<Fold<'a>> {
+pub fn load<'a>(conn: &mut Conn, batch: &[&'a Submission], purpose: Purpose, recent: Option<&mut Recent>) -> Result<Fold<'a>> {
     let mut keys: HashSet<Key> = HashSet::new();
     let mut unmapped: HashSet<&Arc<str>> = HashSet::new();
     for submission in batch {
@@ -214,11 +237,24 @@ pub fn load<'a>(conn: &mut Conn, batch: &[&'a Submission], purpose: Purpose) -> 
         let open = ingest::count_open_like(conn, integration_id, CATCH_ALL_PREFIX)?;
         catch_alls.insert(Arc::clone(integration_id), open);
     }
-    if keys.is_empty() {
-        return Ok(Fold::new(Vec::new(), Vec::new(), catch_alls));
+    let mut known = Vec::new();
+    if let Some(recent) = recent {
+        keys.retain(|key| match recent.take(key) {
+            Some(state) => {
+                known.push((key.clone(), state));
+                false
+            }
+            None => true,
+        });
     }
     let keys: Vec<&Key> = keys.iter().collect();
-    Ok(Fold::new(ingest::load_open(conn, &keys, purpose)?, ingest::load_tombstones(conn, &keys)?, catch_alls))
+    let (open, tombstones) = match keys.is_empty() {
+        true => (Vec::new(), Vec::new()),
+        false => (ingest::load_open(conn, &keys, purpose)?, ingest::load_tombstones(conn, &keys)?),
+    };
+    let mut fold = Fold::new(open, tombstones, catch_alls);
+    known.into_iter().for_each(|(key, state)| fold.remember(key, state));
+    Ok(fold)
 }
 
 fn whole<'a>(fold: &mut Fold<'a>, submission: &'a Submission, at: Timestamp) -> Receipt {
@@ -263,7 +299,7 @@ fn part(
     next_number: &mut Option<i64>,
 ) -> Result<Vec<EventReceipt>> {
     let only = Submission { items: items.to_vec(), changes: Vec::new(), delivery: None, ..submission.clone() };
-    let mut fold = load(conn, &[&only], Purpose::Change)?;
+    let mut fold = load(conn, &[&only], Purpose::Change, None)?;
     let events = fold.items(&only, &only.items, at);
     let mut number = *next_number;
     ingest::write(conn, &mut fold.finish(), &mut number)?;

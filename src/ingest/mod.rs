@@ -4,6 +4,9 @@
 //! [`crate::app::App::commit`]. Nothing here knows the HTTP library.
 
 pub mod acts;
+#[cfg(feature = "bench")]
+mod bare;
+mod checkpoint;
 pub mod commit;
 pub mod directory;
 pub mod explain;
@@ -18,6 +21,7 @@ pub mod lookup;
 pub mod native;
 pub mod own;
 pub mod queue;
+pub mod recent;
 pub mod redact;
 pub mod refusal;
 pub mod refusals;

@@ -20,15 +20,31 @@ pub const BATCH_EVENTS: usize = 4_000;
 /// Bytes that are committed together at most (one request may have more).
 pub const BATCH_BYTES: usize = 8 << 20;
 
-/// Work for the writing connection; on failure to get one it is called with `None`.
-pub type Job = Box<dyn FnOnce(Option<&mut Conn>) + Send>;
+/// What is done on the writing connection; on failure to get one it is called with `None`.
+pub type Work = Box<dyn FnOnce(Option<&mut Conn>) + Send>;
+
+/// Work for the writing connection.
+pub struct Job {
+    /// What is done.
+    pub work: Work,
+    /// Whether it may change what is open, or what is remembered of a key that is.
+    pub changes_keys: bool,
+}
+
+/// What became of a submission.
+pub struct Answer {
+    /// Its receipt, or why there is none.
+    pub result: Result<Receipt, Refused>,
+    /// The submission goes back to the thread that it came from: taking it apart is work too.
+    _spent: Submission,
+}
 
 /// One submission that somebody waits for.
 pub struct Entry {
     /// What to commit.
     pub submission: Submission,
     /// Whom to tell.
-    pub reply: oneshot::Sender<Result<Receipt, Refused>>,
+    pub reply: oneshot::Sender<Answer>,
     /// When nobody waits any longer.
     pub deadline: Instant,
     queued: Instant,
@@ -38,7 +54,7 @@ pub struct Entry {
 impl Entry {
     /// Tells whoever waits; nobody may.
     pub fn answer(self, result: Result<Receipt, Refused>) {
-        let _ = self.reply.send(result);
+        let _ = self.reply.send(Answer { result, _spent: self.submission });
     }
 }
 
@@ -104,11 +120,7 @@ impl Queue {
     ///
     /// # Errors
     /// The queue is full or closed.
-    pub fn push(
-        &self,
-        submission: Submission,
-        deadline: Instant,
-    ) -> Result<oneshot::Receiver<Result<Receipt, Refused>>, Refused> {
+    pub fn push(&self, submission: Submission, deadline: Instant) -> Result<oneshot::Receiver<Answer>, Refused> {
         let size = submission.size();
         let (reply, receiver) = oneshot::channel();
         let mut state = self.state();

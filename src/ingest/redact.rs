@@ -14,7 +14,14 @@ const SECRET_FIELDS: [&str; 2] = ["routing_key", "service_key"];
 /// Parts of header and query names that mark a credential. Signatures stay: they prove one body and open nothing else.
 const SECRET_NAMES: [&str; 8] = ["auth", "token", "key", "secret", "password", "cookie", "integrationid", "credential"];
 
+/// What nearly every request brings, and never a credential.
+const PLAIN_NAMES: [&str; 7] =
+    ["host", "user-agent", "accept", "content-type", "content-length", "accept-encoding", "connection"];
+
 fn is_secret(name: &str) -> bool {
+    if PLAIN_NAMES.contains(&name) {
+        return false;
+    }
     let name = name.to_ascii_lowercase();
     SECRET_NAMES.iter().any(|part| name.contains(part))
 }

@@ -7,7 +7,7 @@
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Meter {
     /// The last row that was counted.
-    counted: String,
+    counted: i64,
     bytes: u64,
     /// Whether the walk has been at the right edge: before that the sum says nothing.
     complete: bool,
@@ -15,8 +15,8 @@ pub struct Meter {
 
 impl Meter {
     /// The last row that was counted; the walk goes on after it.
-    pub fn counted(&self) -> &str {
-        &self.counted
+    pub fn counted(&self) -> i64 {
+        self.counted
     }
 
     /// What is held; `None` until everything has been counted once.
@@ -25,7 +25,7 @@ impl Meter {
     }
 
     /// Adds rows up to the row `last`.
-    pub fn add(&mut self, bytes: u64, last: String) {
+    pub fn add(&mut self, bytes: u64, last: i64) {
         self.bytes = self.bytes.saturating_add(bytes);
         self.counted = last;
     }
@@ -36,8 +36,8 @@ impl Meter {
     }
 
     /// Takes off what the row `id` held, if it was counted.
-    pub fn take(&mut self, id: &str, bytes: u64) {
-        if id <= self.counted.as_str() {
+    pub fn take(&mut self, id: i64, bytes: u64) {
+        if id <= self.counted {
             self.bytes = self.bytes.saturating_sub(bytes);
         }
     }
@@ -55,16 +55,16 @@ mod tests {
     #[test]
     fn what_comes_is_added_and_what_goes_is_taken_off() {
         let mut meter = Meter::default();
-        meter.add(100, "req_3".into());
+        meter.add(100, 3);
         assert_eq!((meter.bytes(), meter.excess(50)), (None, 0), "not all is counted yet");
         // Removed before it was counted, so never added.
-        meter.take("req_5", 40);
-        meter.take("req_1", 10);
-        meter.add(30, "req_9".into());
+        meter.take(5, 40);
+        meter.take(1, 10);
+        meter.add(30, 9);
         meter.complete();
         assert_eq!(meter.bytes(), Some(120));
         assert_eq!([119, 120, 121, 0].map(|bound| meter.excess(bound)), [1, 0, 0, 0]);
-        meter.take("req_9", 500);
+        meter.take(9, 500);
         assert_eq!(meter.bytes(), Some(0));
     }
 }

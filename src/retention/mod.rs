@@ -2,7 +2,7 @@
 //!
 //! Pure rules: they are told the time and what was measured. [`crate::store::retention`] has the statements, `app::retain` does it.
 //!
-//! Identifiers rise with time, so everything old lies at the left edge of its table and is found by walking from there; a walk
+//! Numbers of rows rise with time, so everything old lies at the left edge of its table and is found by walking from there; a walk
 //! passes over what must stay. What once may go may always go (a resolved incident never opens again), so it can be looked for
 //! beside the writer, and only its removal takes the writer's time.
 
@@ -12,7 +12,6 @@ pub mod pace;
 pub mod walk;
 
 use crate::duration::Span;
-use crate::id::Kind;
 use crate::time::Timestamp;
 use disk::HighWater;
 
@@ -47,7 +46,7 @@ pub struct Policy {
     pub disk_high_water: HighWater,
 }
 
-/// A table whose identifiers rise with time.
+/// A table whose rows are numbered in the order of time.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Aged {
     /// The ledger.
@@ -60,8 +59,6 @@ pub enum Aged {
     Changes,
     /// Notices for the outside world.
     Outbox,
-    /// The audit log.
-    Audit,
 }
 
 impl Aged {
@@ -73,19 +70,6 @@ impl Aged {
             Self::Incidents => "incidents",
             Self::Changes => "changes",
             Self::Outbox => "outbox",
-            Self::Audit => "audit",
-        }
-    }
-
-    /// Its identifiers.
-    pub const fn kind(self) -> Kind {
-        match self {
-            Self::Requests => Kind::Request,
-            Self::Events => Kind::Event,
-            Self::Incidents => Kind::Incident,
-            Self::Changes => Kind::Change,
-            Self::Outbox => Kind::Outbox,
-            Self::Audit => Kind::Audit,
         }
     }
 }
@@ -99,6 +83,8 @@ pub enum Keyed {
     Tombstones,
     /// Counts of refused requests.
     Refusals,
+    /// The audit log.
+    Audit,
 }
 
 impl Keyed {
@@ -108,6 +94,7 @@ impl Keyed {
             Self::SeenDeliveries => "seen_deliveries",
             Self::Tombstones => "tombstones",
             Self::Refusals => "refusals",
+            Self::Audit => "audit",
         }
     }
 }
@@ -118,7 +105,6 @@ impl Policy {
     pub fn before(&self, table: Aged, now: Timestamp, oldest_notice: Option<Timestamp>) -> Option<Timestamp> {
         match table {
             Aged::Outbox => aged(self.undelivered, now),
-            Aged::Audit => aged(self.audit, now),
             Aged::Requests => aged(self.ledger, now).map(|at| at.min(pointed_to(now, oldest_notice))),
             Aged::Events => aged(self.events, now).map(|at| at.min(pointed_to(now, oldest_notice))),
             Aged::Incidents => aged(self.incidents, now).map(|at| at.min(pointed_to(now, oldest_notice))),
@@ -142,6 +128,7 @@ impl Policy {
             Keyed::SeenDeliveries => Some(now),
             Keyed::Tombstones => Some(now.plus_seconds(-TOMBSTONES)),
             Keyed::Refusals => aged(self.ledger, now),
+            Keyed::Audit => aged(self.audit, now),
         }
     }
 }
@@ -173,7 +160,7 @@ mod tests {
         assert_eq!(before(Aged::Events), Some(NOW.plus_seconds(-90 * DAY)));
         assert_eq!(before(Aged::Incidents), Some(NOW.plus_seconds(-365 * DAY)));
         assert_eq!(before(Aged::Outbox), Some(NOW.plus_seconds(-7 * DAY)));
-        assert_eq!((before(Aged::Changes), before(Aged::Audit)), (None, None));
+        assert_eq!((before(Aged::Changes), policy().before_keyed(Keyed::Audit, NOW)), (None, None));
         assert_eq!(policy().before_keyed(Keyed::Refusals, NOW), before(Aged::Requests));
         assert_eq!(policy().before_keyed(Keyed::SeenDeliveries, NOW), Some(NOW));
         assert!(policy().before_keyed(Keyed::Tombstones, NOW).unwrap() < NOW.plus_seconds(-DAY));

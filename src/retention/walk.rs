@@ -8,43 +8,43 @@ const CLOSELY: Duration = Duration::from_secs(5);
 /// How often a walk begins anew, for what it passed over: an incident that was open then may be resolved now.
 const ANEW: Duration = Duration::from_secs(3600);
 
-/// A walk along a table, from left to right.
+/// A walk along a table, from left to right. `K` is the key of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Walk {
-    place: String,
+pub struct Walk<K> {
+    place: K,
     goes_on: Duration,
     began: Duration,
     again: Duration,
     anew: Duration,
 }
 
-impl Walk {
-    const fn every(again: Duration, anew: Duration) -> Self {
-        Self { place: String::new(), goes_on: Duration::ZERO, began: Duration::ZERO, again, anew }
+impl<K: Default> Walk<K> {
+    fn every(again: Duration, anew: Duration) -> Self {
+        Self { place: K::default(), goes_on: Duration::ZERO, began: Duration::ZERO, again, anew }
     }
 
     /// Goes on a minute after each end, and begins anew every hour.
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Self::every(AGAIN, ANEW)
     }
 
     /// Goes on a minute after each end, and never begins anew: what it passes over will never be otherwise.
-    pub const fn onward() -> Self {
+    pub fn onward() -> Self {
         Self::every(AGAIN, Duration::MAX)
     }
 
     /// Begins anew every hour.
-    pub const fn hourly() -> Self {
+    pub fn hourly() -> Self {
         Self::every(ANEW, Duration::ZERO)
     }
 
     /// Goes on a few seconds after each end: what goes for want of room must go as fast as other comes.
-    pub const fn closely() -> Self {
+    pub fn closely() -> Self {
         Self::every(CLOSELY, ANEW)
     }
 
-    /// The key of the row that was passed last; empty at the beginning.
-    pub fn place(&self) -> &str {
+    /// The key of the row that was passed last; its default at the beginning.
+    pub fn place(&self) -> &K {
         &self.place
     }
 
@@ -54,7 +54,7 @@ impl Walk {
     }
 
     /// Passes everything up to `place`.
-    pub fn pass(&mut self, place: String) {
+    pub fn pass(&mut self, place: K) {
         self.place = place;
     }
 
@@ -62,13 +62,13 @@ impl Walk {
     pub fn end(&mut self, now: Duration) {
         self.goes_on = now + self.again;
         if self.began.saturating_add(self.anew) <= now {
-            self.place.clear();
+            self.place = K::default();
             self.began = now;
         }
     }
 }
 
-impl Default for Walk {
+impl<K: Default> Default for Walk<K> {
     fn default() -> Self {
         Self::new()
     }
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn it_goes_on_where_it_stopped_and_begins_anew_every_hour() {
-        let mut walk: Walk = Walk::new();
+        let mut walk: Walk<String> = Walk::new();
         assert!(walk.is_due(at(0)) && walk.place().is_empty());
         walk.pass("b".into());
         walk.end(at(10));
@@ -100,18 +100,18 @@ mod tests {
 
     #[test]
     fn one_that_only_goes_on_never_comes_back() {
-        let mut walk = Walk::onward();
+        let mut walk: Walk<String> = Walk::onward();
         walk.pass("b".into());
         walk.end(at(1_000_000));
         assert_eq!(walk.place(), "b");
-        let mut close = Walk::closely();
+        let mut close: Walk<i64> = Walk::closely();
         close.end(at(10));
         assert!(close.is_due(at(15)));
     }
 
     #[test]
     fn an_hourly_walk_is_whole_each_time() {
-        let mut walk: Walk = Walk::hourly();
+        let mut walk: Walk<String> = Walk::hourly();
         walk.pass("b".into());
         walk.end(at(10));
         assert!(walk.place().is_empty() && !walk.is_due(at(3609)) && walk.is_due(at(3610)));

@@ -2,9 +2,11 @@
 
 use diesel::prelude::*;
 
+use super::numbered::{ChangeId, OptRequestId};
 use super::page::{Listed, Page};
 use super::schema::changes;
 use super::{Conn, Result};
+use crate::id;
 use crate::time::Timestamp;
 
 /// A change event, as stored; times in microseconds.
@@ -12,12 +14,14 @@ use crate::time::Timestamp;
 #[diesel(table_name = changes)]
 pub struct Change {
     /// `chg_…`.
+    #[diesel(deserialize_as = ChangeId)]
     pub id: String,
     /// The integration that brought it.
     pub integration_id: String,
     /// The service it is about.
     pub service_id: String,
     /// The request that brought it.
+    #[diesel(deserialize_as = OptRequestId)]
     pub request_id: Option<String>,
     /// One line for a human.
     pub summary: String,
@@ -63,7 +67,7 @@ pub fn list(conn: &mut Conn, tenant_id: &str, filter: &Filter, page: &Page) -> R
         query = query.filter(changes::received_at.lt(until.0));
     }
     if let Some(before) = &page.before {
-        query = query.filter(changes::id.lt(before));
+        query = query.filter(changes::id.lt(id::number(before)));
     }
     let rows = query.order(changes::id.desc()).limit(page.fetch()).load(conn)?;
     Ok(page.cut(rows, |row| &row.id))

@@ -100,7 +100,7 @@ fn connect(settings: &Settings) -> Result<Conn> {
             // A checkpoint every 16,000 pages instead of 1,000 gains 1.4 x for duplicates; a bigger cache gains nothing.
             conn.batch_execute(
                 "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-                 PRAGMA wal_autocheckpoint = 16000; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;",
+                 PRAGMA wal_autocheckpoint = 16000; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;",
             )?;
             Ok(Conn::Sqlite(conn))
         }

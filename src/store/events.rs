@@ -5,21 +5,26 @@ use std::collections::{BTreeMap, HashMap};
 use diesel::prelude::*;
 use diesel::{sql_query, sql_types};
 
+use super::numbered::{EventId, OptIncidentId, OptRequestId};
 use super::page::{Listed, Page};
 use super::schema::{events, incidents};
 use super::{Conn, Result};
+use crate::id::{self, Kind};
 
 /// An event, as stored; times in microseconds.
 #[derive(Queryable, Selectable, Debug, Clone)]
 #[diesel(table_name = events)]
 pub struct Event {
     /// `evt_…`.
+    #[diesel(deserialize_as = EventId)]
     pub id: String,
     /// The request that brought it.
+    #[diesel(deserialize_as = OptRequestId)]
     pub request_id: Option<String>,
     /// The integration it belongs to.
     pub integration_id: String,
     /// The incident it concerned.
+    #[diesel(deserialize_as = OptIncidentId)]
     pub incident_id: Option<String>,
     /// What it asked for.
     pub action: String,
@@ -63,12 +68,21 @@ pub struct Filter {
 /// The events of a request lie between two ids.
 #[derive(Clone, Debug)]
 pub struct MadeBy {
-    /// The request.
-    pub request_id: String,
-    /// Its first event.
-    pub first: String,
-    /// Its last event.
-    pub last: String,
+    /// The number of the request.
+    pub request_id: i64,
+    /// That of its first event.
+    pub first: i64,
+    /// That of its last event.
+    pub last: i64,
+}
+
+impl MadeBy {
+    /// What a row of the ledger made, if anything.
+    pub fn of(row: &super::requests::Summary) -> Option<Self> {
+        let first = id::number(row.first_event_id.as_deref()?);
+        let last = row.last_event_id.as_deref().map_or(first, id::number);
+        Some(Self { request_id: id::number(&row.id), first, last })
+    }
 }
 
 /// The events of a tenant, newest first.
@@ -90,14 +104,13 @@ pub fn list(conn: &mut Conn, tenant_id: &str, filter: &Filter, page: &Page) -> R
         query = query.filter(events::outcome.eq(outcome));
     }
     if let Some(incident_id) = &filter.incident_id {
-        query = query.filter(events::incident_id.eq(incident_id));
+        query = query.filter(events::incident_id.eq(id::number(incident_id)));
     }
     if let Some(made_by) = &filter.made_by {
-        query =
-            query.filter(events::id.between(&made_by.first, &made_by.last)).filter(events::request_id.eq(&made_by.request_id));
+        query = query.filter(events::id.between(made_by.first, made_by.last)).filter(events::request_id.eq(made_by.request_id));
     }
     if let Some(before) = &page.before {
-        query = query.filter(events::id.lt(before));
+        query = query.filter(events::id.lt(id::number(before)));
     }
     let rows = query.order(events::id.desc()).limit(page.fetch()).load(conn)?;
     Ok(page.cut(rows, |row| &row.id))
@@ -111,24 +124,25 @@ pub fn outcomes(conn: &mut Conn, tenant_id: &str, requests: &[MadeBy]) -> Result
     let mut counts: HashMap<String, BTreeMap<String, i64>> = HashMap::new();
     let (single, grouped): (Vec<&MadeBy>, Vec<&MadeBy>) = requests.iter().partition(|made_by| made_by.first == made_by.last);
     // Most requests make one event: those are one query.
-    let ids: Vec<&str> = single.iter().map(|made_by| made_by.first.as_str()).collect();
-    let rows: Vec<(Option<String>, String)> = events::table
+    let ids: Vec<i64> = single.iter().map(|made_by| made_by.first).collect();
+    let rows: Vec<(Option<i64>, String)> = events::table
         .filter(events::tenant_id.eq(tenant_id))
         .filter(events::id.eq_any(ids))
         .select((events::request_id, events::outcome))
         .load(conn)?;
     for (request_id, outcome) in rows {
+        let request_id = request_id.map(|number| id::text(Kind::Request, number));
         counts.entry(request_id.unwrap_or_default()).or_default().insert(outcome, 1);
     }
     for made_by in grouped {
         let rows: Vec<(String, i64)> = events::table
             .filter(events::tenant_id.eq(tenant_id))
-            .filter(events::id.between(&made_by.first, &made_by.last))
-            .filter(events::request_id.eq(&made_by.request_id))
+            .filter(events::id.between(made_by.first, made_by.last))
+            .filter(events::request_id.eq(made_by.request_id))
             .group_by(events::outcome)
             .select((events::outcome, diesel::dsl::count_star()))
             .load(conn)?;
-        counts.insert(made_by.request_id.clone(), rows.into_iter().collect());
+        counts.insert(id::text(Kind::Request, made_by.request_id), rows.into_iter().collect());
     }
     Ok(counts)
 }
@@ -140,7 +154,7 @@ pub fn outcomes(conn: &mut Conn, tenant_id: &str, requests: &[MadeBy]) -> Result
 pub fn find(conn: &mut Conn, tenant_id: &str, id: &str) -> Result<Option<Event>> {
     Ok(events::table
         .filter(events::tenant_id.eq(tenant_id))
-        .filter(events::id.eq(id))
+        .filter(events::id.eq(id::number(id)))
         .select(Event::as_select())
         .first(conn)
         .optional()?)
@@ -163,8 +177,8 @@ pub fn open_keys(conn: &mut Conn, tenant_id: &str, integration_id: &str, limit: 
 
 #[derive(QueryableByName)]
 struct Link {
-    #[diesel(sql_type = sql_types::Text)]
-    id: String,
+    #[diesel(sql_type = sql_types::BigInt)]
+    id: i64,
 }
 
 /// Follows the chain from the event `$1` at most `$2` steps back. Every table has the tenant; no index is needed but the key.
@@ -185,7 +199,7 @@ const CHAIN: &str = "WITH RECURSIVE chain (id, depth) AS ( \
 pub fn timeline(conn: &mut Conn, tenant_id: &str, newest: &str, page: &Page) -> Result<Listed<Event>> {
     let query = || {
         sql_query(CHAIN)
-            .bind::<sql_types::Text, _>(newest.to_owned())
+            .bind::<sql_types::BigInt, _>(id::number(newest))
             .bind::<sql_types::Text, _>(tenant_id.to_owned())
             .bind::<sql_types::BigInt, _>(page.fetch())
     };
@@ -193,15 +207,15 @@ pub fn timeline(conn: &mut Conn, tenant_id: &str, newest: &str, page: &Page) -> 
         Conn::Sqlite(conn) => query().load(conn)?,
         Conn::Pg(conn) => query().load(conn)?,
     };
-    let mut ids: Vec<String> = links.into_iter().map(|link| link.id).collect();
+    let mut ids: Vec<i64> = links.into_iter().map(|link| link.id).collect();
     let wanted = usize::try_from(page.limit).unwrap_or(0);
-    let next = ids.get(wanted).cloned();
+    let next = ids.get(wanted).map(|next| id::text(Kind::Event, *next));
     ids.truncate(wanted);
     let mut items: Vec<Event> = events::table
         .filter(events::tenant_id.eq(tenant_id))
         .filter(events::id.eq_any(&ids))
         .select(Event::as_select())
         .load(conn)?;
-    items.sort_by_key(|event| ids.iter().position(|id| *id == event.id));
+    items.sort_by_key(|event| ids.iter().position(|id| *id == id::number(&event.id)));
     Ok(Listed { items, next })
 }

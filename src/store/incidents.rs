@@ -2,9 +2,11 @@
 
 use diesel::prelude::*;
 
+use super::numbered::{EventId, IncidentId, OptIncidentId};
 use super::page::{Listed, Page, containing};
 use super::schema::incidents;
 use super::{Conn, Result, lower};
+use crate::id;
 use crate::incident::Status;
 use crate::time::Timestamp;
 
@@ -13,6 +15,7 @@ use crate::time::Timestamp;
 #[diesel(table_name = incidents)]
 pub struct Incident {
     /// `inc_…`.
+    #[diesel(deserialize_as = IncidentId)]
     pub id: String,
     /// Its number, for people; rises, with gaps.
     pub number: i64,
@@ -26,8 +29,8 @@ pub struct Incident {
     pub status: String,
     /// The newest summary.
     pub title: String,
-    /// The first summary.
-    pub first_summary: String,
+    /// The first summary, where it is not the title.
+    pub first_summary: Option<String>,
     /// The worst severity so far.
     pub severity: String,
     /// What is affected.
@@ -49,8 +52,10 @@ pub struct Incident {
     /// By whom.
     pub resolved_by: Option<String>,
     /// The incident of the same key before.
+    #[diesel(deserialize_as = OptIncidentId)]
     pub previous_incident_id: Option<String>,
     /// The newest event of its timeline.
+    #[diesel(deserialize_as = EventId)]
     pub last_event_id: String,
 }
 
@@ -92,7 +97,7 @@ pub fn list(conn: &mut Conn, tenant_id: &str, filter: &Filter, page: &Page) -> R
     let mut query = in_state(tenant_id, filter);
     query = by_field(query, filter);
     if let Some(before) = &page.before {
-        query = query.filter(incidents::id.lt(before));
+        query = query.filter(incidents::id.lt(id::number(before)));
     }
     let rows = query.select(Incident::as_select()).order(incidents::id.desc()).limit(page.fetch()).load(conn)?;
     Ok(page.cut(rows, |row| &row.id))
@@ -158,7 +163,7 @@ fn by_field<'a>(mut query: Query<'a>, filter: &'a Filter) -> Query<'a> {
 pub fn find(conn: &mut Conn, tenant_id: &str, id: &str) -> Result<Option<Incident>> {
     Ok(incidents::table
         .filter(incidents::tenant_id.eq(tenant_id))
-        .filter(incidents::id.eq(id))
+        .filter(incidents::id.eq(id::number(id)))
         .select(Incident::as_select())
         .first(conn)
         .optional()?)

@@ -16,6 +16,7 @@ pub mod facts;
 pub mod incidents;
 pub mod ingest;
 pub mod integrations;
+pub mod numbered;
 pub mod page;
 pub mod refusals;
 pub mod requests;

@@ -2,15 +2,18 @@
 
 use diesel::prelude::*;
 
+use super::numbered::{OptEventId, RequestId};
 use super::page::{Listed, Page, containing};
 use super::schema::requests;
 use super::{Conn, Result, lower};
+use crate::id;
 
 /// A row without what may be large.
 #[derive(Queryable, Selectable, Debug, Clone)]
 #[diesel(table_name = requests)]
 pub struct Summary {
     /// `req_…`.
+    #[diesel(deserialize_as = RequestId)]
     pub id: String,
     /// The integration, where one was found.
     pub integration_id: Option<String>,
@@ -25,8 +28,10 @@ pub struct Summary {
     /// Why, where there is something to say.
     pub message: Option<String>,
     /// The first event it made.
+    #[diesel(deserialize_as = OptEventId)]
     pub first_event_id: Option<String>,
-    /// The last event it made.
+    /// The last event it made, where that is another one.
+    #[diesel(deserialize_as = OptEventId)]
     pub last_event_id: Option<String>,
     /// When retention dropped its body, in microseconds.
     pub body_dropped_at: Option<i64>,
@@ -51,7 +56,7 @@ pub struct Filter {
     pub integration_id: Option<String>,
     /// With this verdict.
     pub verdict: Option<String>,
-    /// Whose id, route or message contains this, in either case.
+    /// Whose route or message contains this, in either case, or whose id it is.
     pub q: Option<String>,
 }
 
@@ -70,15 +75,15 @@ pub fn list(conn: &mut Conn, tenant_id: &str, filter: &Filter, page: &Page) -> R
     if let Some(needle) = &filter.q {
         let pattern = lower(containing(needle));
         query = query.filter(
-            requests::id
-                .like(pattern.clone())
-                .escape('\\')
-                .or(lower(requests::route).like(pattern.clone()).escape('\\'))
-                .or(lower(requests::message.assume_not_null()).like(pattern).escape('\\')),
+            requests::id.eq(id::number(needle)).or(lower(requests::route).like(pattern.clone()).escape('\\')).or(lower(
+                requests::message.assume_not_null(),
+            )
+            .like(pattern)
+            .escape('\\')),
         );
     }
     if let Some(before) = &page.before {
-        query = query.filter(requests::id.lt(before));
+        query = query.filter(requests::id.lt(id::number(before)));
     }
     let rows = query.order(requests::id.desc()).limit(page.fetch()).load(conn)?;
     Ok(page.cut(rows, |row| &row.id))
@@ -91,7 +96,7 @@ pub fn list(conn: &mut Conn, tenant_id: &str, filter: &Filter, page: &Page) -> R
 pub fn find(conn: &mut Conn, tenant_id: &str, id: &str) -> Result<Option<(Summary, Content)>> {
     Ok(requests::table
         .filter(requests::tenant_id.eq(tenant_id))
-        .filter(requests::id.eq(id))
+        .filter(requests::id.eq(id::number(id)))
         .select((Summary::as_select(), Content::as_select()))
         .first(conn)
         .optional()?)
@@ -104,7 +109,7 @@ pub fn find(conn: &mut Conn, tenant_id: &str, id: &str) -> Result<Option<(Summar
 pub fn summary(conn: &mut Conn, tenant_id: &str, id: &str) -> Result<Option<Summary>> {
     Ok(requests::table
         .filter(requests::tenant_id.eq(tenant_id))
-        .filter(requests::id.eq(id))
+        .filter(requests::id.eq(id::number(id)))
         .select(Summary::as_select())
         .first(conn)
         .optional()?)

@@ -52,7 +52,7 @@ diesel::table! {
 
 diesel::table! {
     requests (id) {
-        id -> Text,
+        id -> BigInt,
         tenant_id -> Text,
         integration_id -> Nullable<Text>,
         route -> Text,
@@ -62,8 +62,8 @@ diesel::table! {
         headers -> Text,
         query -> Text,
         message -> Nullable<Text>,
-        first_event_id -> Nullable<Text>,
-        last_event_id -> Nullable<Text>,
+        first_event_id -> Nullable<BigInt>,
+        last_event_id -> Nullable<BigInt>,
         body_dropped_at -> Nullable<BigInt>,
         body -> Binary,
     }
@@ -77,12 +77,12 @@ diesel::table! {
 
 diesel::table! {
     events (id) {
-        id -> Text,
+        id -> BigInt,
         tenant_id -> Text,
-        request_id -> Nullable<Text>,
+        request_id -> Nullable<BigInt>,
         integration_id -> Text,
-        incident_id -> Nullable<Text>,
-        previous_event_id -> Nullable<Text>,
+        incident_id -> Nullable<BigInt>,
+        previous_event_id -> Nullable<BigInt>,
         action -> Text,
         dedup_key -> Text,
         outcome -> Text,
@@ -98,7 +98,7 @@ diesel::table! {
 
 diesel::table! {
     incidents (id) {
-        id -> Text,
+        id -> BigInt,
         tenant_id -> Text,
         number -> BigInt,
         service_id -> Text,
@@ -107,7 +107,7 @@ diesel::table! {
         open_key -> Nullable<Text>,
         status -> Text,
         title -> Text,
-        first_summary -> Text,
+        first_summary -> Nullable<Text>,
         severity -> Text,
         source -> Text,
         shown -> Text,
@@ -121,8 +121,8 @@ diesel::table! {
         resolved_by -> Nullable<Text>,
         expires_at -> Nullable<BigInt>,
         reminded_at -> Nullable<BigInt>,
-        previous_incident_id -> Nullable<Text>,
-        last_event_id -> Text,
+        previous_incident_id -> Nullable<BigInt>,
+        last_event_id -> BigInt,
     }
 }
 
@@ -131,7 +131,7 @@ diesel::table! {
         integration_id -> Text,
         dedup_key -> Text,
         tenant_id -> Text,
-        incident_id -> Nullable<Text>,
+        incident_id -> Nullable<BigInt>,
         order_at -> Nullable<BigInt>,
         resolved_at -> Nullable<BigInt>,
         updated_at -> BigInt,
@@ -140,11 +140,11 @@ diesel::table! {
 
 diesel::table! {
     changes (id) {
-        id -> Text,
+        id -> BigInt,
         tenant_id -> Text,
         integration_id -> Text,
         service_id -> Text,
-        request_id -> Nullable<Text>,
+        request_id -> Nullable<BigInt>,
         summary -> Text,
         source -> Nullable<Text>,
         details -> Text,
@@ -155,12 +155,12 @@ diesel::table! {
 
 diesel::table! {
     outbox (id) {
-        id -> Text,
+        id -> BigInt,
         tenant_id -> Text,
         event -> Text,
-        incident_id -> Nullable<Text>,
-        change_id -> Nullable<Text>,
-        event_id -> Nullable<Text>,
+        incident_id -> Nullable<BigInt>,
+        change_id -> Nullable<BigInt>,
+        event_id -> Nullable<BigInt>,
         created_at -> BigInt,
     }
 }
@@ -171,7 +171,7 @@ diesel::table! {
         delivery_id -> Text,
         body_hash -> Text,
         tenant_id -> Text,
-        request_id -> Text,
+        request_id -> BigInt,
         expires_at -> BigInt,
     }
 }

@@ -1,6 +1,6 @@
 //! Databases for tests: a fresh SQLite file, and a fresh PostgreSQL database where `CALLBOX_TEST_POSTGRES` is a DSN.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -69,13 +69,11 @@ pub fn sealer() -> Sealer {
     Sealer::from_text(&Secret::new("07".repeat(32))).unwrap()
 }
 
-/// An identifier as it would have been made at `at`.
-pub fn id_at(kind: Kind, at: Timestamp) -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let floor = crate::id::floor(kind, at);
-    // The last 16 characters hold no time.
-    let (dated, _) = floor.split_at(floor.len() - 16);
-    format!("{dated}{:016}", NEXT.fetch_add(1, Ordering::Relaxed))
+/// A number as it would have been made at `at`.
+pub fn number_at(at: Timestamp) -> i64 {
+    static NEXT: AtomicI64 = AtomicI64::new(0);
+    // So many fit into one millisecond.
+    crate::id::floor(at) + NEXT.fetch_add(1, Ordering::Relaxed) % (1 << 21)
 }
 
 /// Whose rows are planted.
@@ -92,7 +90,7 @@ pub fn plant_request(conn: &mut Conn, place: &Place, bytes: &[u8], events: &[Str
     let new = crate::id::new(Kind::Request);
     diesel::insert_into(requests)
         .values((
-            id.eq(&new),
+            id.eq(crate::id::number(&new)),
             tenant_id.eq(&place.tenant_id),
             integration_id.eq(&place.integration_id),
             route.eq("/api/integrations/{type}"),
@@ -103,8 +101,8 @@ pub fn plant_request(conn: &mut Conn, place: &Place, bytes: &[u8], events: &[Str
             query.eq("[]"),
             body.eq(bytes),
             message.eq("100% Fine"),
-            first_event_id.eq(events.first()),
-            last_event_id.eq(events.last()),
+            first_event_id.eq(events.first().map(|event| crate::id::number(event))),
+            last_event_id.eq(events.get(1..).and_then(|rest| rest.last()).map(|event| crate::id::number(event))),
         ))
         .execute(conn)
         .unwrap();
@@ -117,11 +115,11 @@ pub fn plant_event(conn: &mut Conn, place: &Place, incident: Option<&str>, previ
     let new = crate::id::new(Kind::Event);
     diesel::insert_into(events)
         .values((
-            id.eq(&new),
+            id.eq(crate::id::number(&new)),
             tenant_id.eq(&place.tenant_id),
             integration_id.eq(&place.integration_id),
-            incident_id.eq(incident),
-            previous_event_id.eq(previous),
+            incident_id.eq(incident.map(crate::id::number)),
+            previous_event_id.eq(previous.map(crate::id::number)),
             action.eq("trigger"),
             dedup_key.eq("db-1/cpi"),
             outcome.eq(what),
@@ -141,12 +139,12 @@ pub fn plant_incident(conn: &mut Conn, place: &Place, key: &str, open: bool, las
     let new = crate::id::new(Kind::Incident);
     diesel::insert_into(incidents)
         .values((
-            (id.eq(&new), tenant_id.eq(&place.tenant_id), number.eq(7), service_id.eq(&place.service_id)),
+            (id.eq(crate::id::number(&new)), tenant_id.eq(&place.tenant_id), number.eq(7), service_id.eq(&place.service_id)),
             (integration_id.eq(&place.integration_id), dedup_key.eq(key), open_key.eq(open.then_some(key))),
             (status.eq(if open { "triggered" } else { "resolved" }), title.eq(format!("Title of {key} 50%"))),
             (first_summary.eq("first"), severity.eq("critical"), source.eq("db-1"), event_count.eq(1)),
             shown.eq(r#"{"custom_details":{"a":1},"links":[{"href":"https://example.com"}]}"#),
-            (first_seen.eq(1_000_000), last_seen.eq(2_000_000), last_event_id.eq(last_event)),
+            (first_seen.eq(1_000_000), last_seen.eq(2_000_000), last_event_id.eq(crate::id::number(last_event))),
         ))
         .execute(conn)
         .unwrap();
@@ -159,7 +157,7 @@ pub fn plant_change(conn: &mut Conn, place: &Place) -> String {
     let new = crate::id::new(Kind::Change);
     diesel::insert_into(changes)
         .values((
-            id.eq(&new),
+            id.eq(crate::id::number(&new)),
             tenant_id.eq(&place.tenant_id),
             integration_id.eq(&place.integration_id),
             service_id.eq(&place.service_id),

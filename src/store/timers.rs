@@ -2,14 +2,17 @@
 
 use diesel::prelude::*;
 
+use super::numbered::IncidentId;
 use super::schema::incidents;
 use super::{Conn, Result};
+use crate::id;
 use crate::time::Timestamp;
 
 /// An open incident, as timers see it.
 #[derive(Queryable, Debug)]
 pub struct Ticking {
     /// Its id.
+    #[diesel(deserialize_as = IncidentId)]
     pub id: String,
     /// Its integration, whose timers count.
     pub integration_id: String,
@@ -35,7 +38,7 @@ pub fn open_after(conn: &mut Conn, tenant_id: &str, after: &str, limit: i64) -> 
     Ok(incidents::table
         .filter(incidents::tenant_id.eq(tenant_id))
         .filter(incidents::open_key.is_not_null())
-        .filter(incidents::id.gt(after))
+        .filter(incidents::id.gt(id::number(after)))
         .order(incidents::id)
         .limit(limit)
         .select((

@@ -15,3 +15,4 @@ DROP TABLE credentials;
 DROP TABLE integrations;
 DROP TABLE services;
 DROP TABLE tenants;
+DROP SEQUENCE node;

@@ -1,4 +1,9 @@
--- Every row belongs to a tenant. Ids are time-ordered text; times are microseconds since 1970 UTC; JSON is text.
+-- Every row belongs to a tenant. Ids are time-ordered: text, and numbers (which the API spells as text) where a row is written for
+-- every request. Times are microseconds since 1970 UTC; JSON is text.
+
+-- Each process that starts takes the next: a part of every number that it makes, so that no two make the same.
+CREATE SEQUENCE node MINVALUE 0 MAXVALUE 1023 CYCLE;
+
 CREATE TABLE tenants (
     id         TEXT PRIMARY KEY NOT NULL,
     name       TEXT NOT NULL UNIQUE,
@@ -61,7 +66,7 @@ CREATE INDEX credentials_by_integration ON credentials (integration_id);
 
 -- The ledger: what was posted, and what became of it.
 CREATE TABLE requests (
-    id              TEXT PRIMARY KEY NOT NULL,
+    id              BIGINT PRIMARY KEY NOT NULL,
     tenant_id       TEXT NOT NULL,
     integration_id  TEXT,
     route           TEXT NOT NULL,
@@ -71,9 +76,9 @@ CREATE TABLE requests (
     headers         TEXT NOT NULL,
     query           TEXT NOT NULL,
     message         TEXT,
-    -- The events of a request lie between these ids.
-    first_event_id  TEXT,
-    last_event_id   TEXT,
+    -- The events of a request lie between these ids; last_event_id is NULL where there is one event only.
+    first_event_id  BIGINT,
+    last_event_id   BIGINT,
     -- When the body was dropped to make room; the rest of the row stays.
     body_dropped_at BIGINT,
     -- Last, so that a list need not walk a long body's pages to reach what stands behind it.
@@ -91,13 +96,13 @@ CREATE TABLE refusals (
 );
 
 CREATE TABLE events (
-    id                TEXT PRIMARY KEY NOT NULL,
+    id                BIGINT PRIMARY KEY NOT NULL,
     tenant_id         TEXT NOT NULL,
-    request_id        TEXT,
+    request_id        BIGINT,
     integration_id    TEXT NOT NULL,
-    incident_id       TEXT,
+    incident_id       BIGINT,
     -- The incident's event before this one: a timeline is read along this chain, newest first, without an index.
-    previous_event_id TEXT,
+    previous_event_id BIGINT,
     action            TEXT NOT NULL,
     dedup_key         TEXT NOT NULL,
     outcome           TEXT NOT NULL,
@@ -113,7 +118,7 @@ CREATE TABLE events (
 
 CREATE SEQUENCE incident_number;
 CREATE TABLE incidents (
-    id                   TEXT PRIMARY KEY NOT NULL,
+    id                   BIGINT PRIMARY KEY NOT NULL,
     tenant_id            TEXT NOT NULL,
     number               BIGINT NOT NULL DEFAULT nextval('incident_number'),
     service_id           TEXT NOT NULL,
@@ -123,7 +128,8 @@ CREATE TABLE incidents (
     open_key             TEXT,
     status               TEXT NOT NULL,
     title                TEXT NOT NULL,
-    first_summary        TEXT NOT NULL,
+    -- NULL while it is the title.
+    first_summary        TEXT,
     severity             TEXT NOT NULL,
     source               TEXT NOT NULL,
     -- JSON: component, group, class, custom_details, links, images, client, client_url.
@@ -139,10 +145,10 @@ CREATE TABLE incidents (
     resolved_by          TEXT,
     expires_at           BIGINT,
     reminded_at          BIGINT,
-    previous_incident_id TEXT,
-    last_event_id        TEXT NOT NULL,
-    UNIQUE (integration_id, open_key)
+    previous_incident_id BIGINT,
+    last_event_id        BIGINT NOT NULL
 );
+CREATE UNIQUE INDEX incidents_open_key ON incidents (integration_id, open_key) WHERE open_key IS NOT NULL;
 CREATE INDEX incidents_open ON incidents (tenant_id, id) WHERE open_key IS NOT NULL;
 
 -- What is remembered of a key that was resolved.
@@ -151,7 +157,7 @@ CREATE TABLE tombstones (
     dedup_key      TEXT NOT NULL,
     tenant_id      TEXT NOT NULL,
     -- The key's newest incident, if it had one.
-    incident_id    TEXT,
+    incident_id    BIGINT,
     -- The newest source time of a resolve that the tool itself sent, and when that was received.
     order_at       BIGINT,
     resolved_at    BIGINT,
@@ -160,11 +166,11 @@ CREATE TABLE tombstones (
 );
 
 CREATE TABLE changes (
-    id             TEXT PRIMARY KEY NOT NULL,
+    id             BIGINT PRIMARY KEY NOT NULL,
     tenant_id      TEXT NOT NULL,
     integration_id TEXT NOT NULL,
     service_id     TEXT NOT NULL,
-    request_id     TEXT,
+    request_id     BIGINT,
     summary        TEXT NOT NULL,
     source         TEXT,
     details        TEXT NOT NULL,
@@ -174,13 +180,13 @@ CREATE TABLE changes (
 
 -- What the outside world must be told; written with what caused it.
 CREATE TABLE outbox (
-    id          TEXT PRIMARY KEY NOT NULL,
+    id          BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     tenant_id   TEXT NOT NULL,
     -- incident.triggered, incident.acknowledged, incident.resolved, incident.updated, change.created.
     event       TEXT NOT NULL,
-    incident_id TEXT,
-    change_id   TEXT,
-    event_id    TEXT,
+    incident_id BIGINT,
+    change_id   BIGINT,
+    event_id    BIGINT,
     created_at  BIGINT NOT NULL
 );
 
@@ -190,7 +196,7 @@ CREATE TABLE seen_deliveries (
     delivery_id    TEXT NOT NULL,
     body_hash      TEXT NOT NULL,
     tenant_id      TEXT NOT NULL,
-    request_id     TEXT NOT NULL,
+    request_id     BIGINT NOT NULL,
     expires_at     BIGINT NOT NULL,
     PRIMARY KEY (integration_id, delivery_id, body_hash)
 );

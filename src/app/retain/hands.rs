@@ -65,7 +65,8 @@ impl Hands {
         work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         match app.store.backend() {
-            Backend::Sqlite => app.committer.write(work).await,
+            // Nothing that is open is touched, nor what a lane remembers of it.
+            Backend::Sqlite => app.committer.tidy(work).await,
             Backend::Postgres => self.on_own(|conn| conn.transaction_immediate(work)).await,
         }
     }

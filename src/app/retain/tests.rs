@@ -9,12 +9,12 @@ use crate::app::{Parts, assemble};
 use crate::config::{Config, Flags};
 use crate::duration::Span;
 use crate::event::{Action, DedupKey, Event, Severity};
-use crate::id::Kind;
+use crate::id;
 use crate::ingest::submission::{Posted, Submission};
 use crate::ingest::timers;
 use crate::retention::pace::ROWS_MAX;
 use crate::store::schema::{events, incidents, outbox, requests};
-use crate::store::testing::{self, Database, Place, id_at};
+use crate::store::testing::{self, Database, Place, number_at};
 use crate::store::{Conn, tenants};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_900_000_000);
@@ -66,24 +66,20 @@ impl World {
     }
 
     /// Requests with a body of so many bytes, a second apart, the last one `age` seconds old; each with an event of its own.
-    fn plant(&mut self, count: i64, age: i64, body: usize) -> Vec<String> {
+    fn plant(&mut self, count: i64, age: i64, body: usize) -> Vec<i64> {
         let bytes = vec![b'x'; body];
         let Self { conn, place, .. } = self;
-        conn.transaction_immediate(|conn| -> Result<Vec<String>> {
+        conn.transaction_immediate(|conn| -> Result<Vec<i64>> {
             let one = |n: i64| {
                 let at = NOW.plus_seconds(n + 1 - count - age);
                 let event = testing::plant_event(conn, place, None, None, "unmatched");
                 let planted = testing::plant_request(conn, place, &bytes, std::slice::from_ref(&event));
-                let (new_event, new_request) = (id_at(Kind::Event, at), id_at(Kind::Request, at));
-                diesel::update(events::table.find(&event))
-                    .set((events::id.eq(&new_event), events::request_id.eq(&new_request)))
+                let (new_event, new_request) = (number_at(at), number_at(at));
+                diesel::update(events::table.find(id::number(&event)))
+                    .set((events::id.eq(new_event), events::request_id.eq(new_request)))
                     .execute(conn)?;
-                diesel::update(requests::table.find(&planted))
-                    .set((
-                        requests::id.eq(&new_request),
-                        requests::first_event_id.eq(&new_event),
-                        requests::last_event_id.eq(&new_event),
-                    ))
+                diesel::update(requests::table.find(id::number(&planted)))
+                    .set((requests::id.eq(new_request), requests::first_event_id.eq(new_event)))
                     .execute(conn)?;
                 Ok(new_request)
             };
@@ -94,7 +90,7 @@ impl World {
 
     fn notice(&mut self, at: Timestamp) {
         use crate::store::schema::outbox::dsl::*;
-        let row = (id.eq(id_at(Kind::Outbox, at)), tenant_id.eq("ten_1"), event.eq("incident.triggered"), created_at.eq(at.0));
+        let row = (tenant_id.eq("ten_1"), event.eq("incident.triggered"), event_id.eq(number_at(at)), created_at.eq(at.0));
         diesel::insert_into(outbox).values(row).execute(&mut self.conn).unwrap();
     }
 
@@ -107,7 +103,7 @@ impl World {
     }
 
     /// The requests whose bodies are there, oldest first.
-    fn with_body(&mut self) -> Vec<String> {
+    fn with_body(&mut self) -> Vec<i64> {
         let rows = requests::table.filter(requests::body_dropped_at.is_null()).order(requests::id);
         rows.select(requests::id).load(&mut self.conn).unwrap()
     }
@@ -229,7 +225,7 @@ async fn numbers_rise_and_links_end_cleanly_after_the_last_incident_is_gone() {
         for action in [Action::Trigger, Action::Resolve] {
             world.app.commit(act(&world, action)).await.unwrap();
         }
-        let first: (String, i64) = incidents::table.select((incidents::id, incidents::number)).first(&mut world.conn).unwrap();
+        let first: (i64, i64) = incidents::table.select((incidents::id, incidents::number)).first(&mut world.conn).unwrap();
         // The ids were made by the machine's clock, the service's is ahead of it by years.
         finish(&mut world.keeper(Policy { incidents: Span::from_seconds(3600).unwrap(), ..policy() }).await).await;
         assert_eq!(incidents::table.count().get_result(&mut world.conn), Ok(1), "resolved just now");
@@ -243,7 +239,7 @@ async fn numbers_rise_and_links_end_cleanly_after_the_last_incident_is_gone() {
         world.app = app;
         world.app.commit(act(&world, Action::Trigger)).await.unwrap();
         let columns = (incidents::number, incidents::previous_incident_id);
-        let (number, previous): (i64, Option<String>) = incidents::table.select(columns).first(&mut world.conn).unwrap();
+        let (number, previous): (i64, Option<i64>) = incidents::table.select(columns).first(&mut world.conn).unwrap();
         assert!(number > first.1, "{number} after {}", first.1);
         assert_eq!(previous, None, "it names none that is gone: {}", first.0);
     }

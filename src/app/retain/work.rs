@@ -54,10 +54,13 @@ impl Keeper {
     async fn look_by_age(&mut self, table: Aged, now: Timestamp) -> Result<()> {
         let notice = self.hands.read(&self.app, store::oldest_notice).await?;
         let Some(before) = self.policy.before(table, now, notice) else { return Ok(()) };
-        let query = move |conn: &mut Conn, after: &str, limit| store::page(conn, table, after, before, now, limit);
+        let query = move |conn: &mut Conn, after, limit| store::page(conn, table, after, before, now, limit);
         let due = self.find(Task::Aged(table), query).await?;
-        let lag = due.first().and_then(|row| id::made_at(&row.id)).map_or(0, |oldest| before.0.saturating_sub(oldest.0));
-        self.app.metrics.retention.lag(table.name(), lag.max(0) as f64 / SECOND as f64);
+        // Notices have numbers of their own, which tell no time.
+        if let Some(oldest) = due.first().filter(|_| table != Aged::Outbox) {
+            let lag = before.0.saturating_sub(id::made_at(oldest.id).0).max(0);
+            self.app.metrics.retention.lag(table.name(), lag as f64 / SECOND as f64);
+        }
         Ok(())
     }
 
@@ -65,11 +68,11 @@ impl Keeper {
     async fn find(
         &mut self,
         task: Task,
-        query: impl FnOnce(&mut Conn, &str, usize) -> Result<Page> + Send + 'static,
+        query: impl FnOnce(&mut Conn, i64, usize) -> Result<Page> + Send + 'static,
     ) -> Result<Vec<Due>> {
-        let (after, limit) = (self.walk(task).place().to_owned(), self.looking.rows());
+        let (after, limit) = (*self.walk(task).place(), self.looking.rows());
         let begun = Instant::now();
-        let page = self.hands.read(&self.app, move |conn| query(conn, &after, limit)).await;
+        let page = self.hands.read(&self.app, move |conn| query(conn, after, limit)).await;
         self.looking.learn(limit, if page.is_ok() { begun.elapsed() } else { FAILED });
         let page = page?;
         let found = Found { task, rows: page.due.clone().into(), last: page.last, ends: page.looked_at < limit };
@@ -96,11 +99,18 @@ impl Keeper {
             self.app.metrics.retention.lag(table.name(), 0.0);
         }
         let elapsed = self.begun.elapsed();
-        self.walk(task).end(elapsed);
+        match task {
+            Task::Keyed(table) => self.keyed_walk(table).end(elapsed),
+            task => self.walk(task).end(elapsed),
+        }
     }
 
-    fn walk(&mut self, task: Task) -> &mut Walk {
+    fn walk(&mut self, task: Task) -> &mut Walk<i64> {
         self.walks.entry(task).or_insert_with(|| task.walk())
+    }
+
+    fn keyed_walk(&mut self, table: Keyed) -> &mut Walk<String> {
+        self.keyed.entry(table).or_insert_with(|| Task::Keyed(table).walk())
     }
 
     /// Removes some of what was found, in one transaction.
@@ -110,7 +120,7 @@ impl Keeper {
             return Ok(Duration::ZERO);
         }
         let rows = some(&found.rows, self.removing.rows(), wanted);
-        let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
+        let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
         let (task, count) = (found.task, rows.len());
         let now = self.app.clock.now();
         let begun = Instant::now();
@@ -133,7 +143,7 @@ impl Keeper {
         } else {
             // If it ends here, because there is room again, the walk goes on from here.
             if let Some(row) = rows.last() {
-                self.walk(task).pass(row.id.clone());
+                self.walk(task).pass(row.id);
             }
             self.found = Some(found);
         }
@@ -167,7 +177,7 @@ impl Keeper {
             Task::Keyed(_) => return,
         };
         if let Some(meter) = self.meters.get_mut(&table) {
-            rows.iter().for_each(|row| meter.take(&row.id, row.bytes));
+            rows.iter().for_each(|row| meter.take(row.id, row.bytes));
         }
     }
 
@@ -178,7 +188,7 @@ impl Keeper {
             self.end(task);
             return Ok(Duration::ZERO);
         };
-        let (after, limit) = (self.walk(task).place().to_owned(), self.removing.rows());
+        let (after, limit) = (self.keyed_walk(table).place().clone(), self.removing.rows());
         let begun = Instant::now();
         let work = move |conn: &mut Conn| {
             let begun = Instant::now();
@@ -188,7 +198,7 @@ impl Keeper {
         self.removing.learn(limit, took);
         self.app.metrics.retention.removed(table.name(), swept.removed);
         match swept.last {
-            Some(last) => self.walk(task).pass(last),
+            Some(last) => self.keyed_walk(table).pass(last),
             None => self.end(task),
         }
         Ok(begun.elapsed())
@@ -197,9 +207,9 @@ impl Keeper {
     /// Adds to what a bounded table holds what came since.
     async fn measure(&mut self, table: Aged, now: Timestamp) -> Result<()> {
         let (before, limit) = (now.plus_seconds(-FRESH), self.looking.rows());
-        let after = self.meters.entry(table).or_default().counted().to_owned();
+        let after = self.meters.entry(table).or_default().counted();
         let begun = Instant::now();
-        let measured = self.hands.read(&self.app, move |conn| store::measure(conn, table, &after, before, limit)).await;
+        let measured = self.hands.read(&self.app, move |conn| store::measure(conn, table, after, before, limit)).await;
         self.looking.learn(limit, if measured.is_ok() { begun.elapsed() } else { FAILED });
         let measured = measured?;
         let meter = self.meters.entry(table).or_default();
@@ -224,7 +234,7 @@ fn some(found: &VecDeque<Due>, count: usize, wanted: u64) -> Vec<Due> {
         if bytes > BYTES_MAX && !some.is_empty() {
             break;
         }
-        some.push(row.clone());
+        some.push(*row);
         if bytes >= wanted {
             break;
         }
@@ -238,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_transaction_takes_what_is_wanted_and_fits() {
-        let found = |sizes: &[u64]| sizes.iter().map(|bytes| Due { id: String::new(), bytes: *bytes }).collect::<VecDeque<_>>();
+        let found = |sizes: &[u64]| sizes.iter().map(|bytes| Due { id: 1, bytes: *bytes }).collect::<VecDeque<_>>();
         assert_eq!(some(&found(&[0; 9]), 5, u64::MAX).len(), 5);
         assert_eq!(some(&found(&[1000; 9]), 9, 1001).len(), 2);
         assert_eq!(some(&found(&[BYTES_MAX / 2; 9]), 9, u64::MAX).len(), 2);

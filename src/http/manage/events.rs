@@ -57,12 +57,7 @@ fn outcome(word: &str) -> Option<String> {
 
 /// Between which ids the events of a request lie; `None` where there is no such request, or it made none.
 fn made_by(conn: &mut Conn, tenant_id: &str, request_id: &str) -> crate::store::Result<Option<MadeBy>> {
-    Ok(requests::summary(conn, tenant_id, request_id)?.as_ref().and_then(of_request))
-}
-
-/// Between which ids the events of a ledger row lie.
-pub fn of_request(row: &requests::Summary) -> Option<MadeBy> {
-    Some(MadeBy { request_id: row.id.clone(), first: row.first_event_id.clone()?, last: row.last_event_id.clone()? })
+    Ok(requests::summary(conn, tenant_id, request_id)?.as_ref().and_then(MadeBy::of))
 }
 
 /// `GET /events/{id}`; of one that matched nothing, also the open keys nearest to its own.

@@ -89,7 +89,8 @@ pub async fn timeline(
 
 /// An incident as the API shows it.
 pub fn view(incident: &Incident) -> Value {
-    let shown = Shown::from_json(&incident.shown);
+    let shown = Shown::from_json(incident.shown.as_str());
+    let shown = shown.fields();
     json!({
         "id": incident.id,
         "number": incident.number,
@@ -98,7 +99,7 @@ pub fn view(incident: &Incident) -> Value {
         "dedup_key": incident.dedup_key,
         "status": incident.status,
         "title": incident.title,
-        "first_summary": incident.first_summary,
+        "first_summary": incident.first_summary.as_ref().unwrap_or(&incident.title),
         "severity": incident.severity,
         "urgency": Severity::parse(&incident.severity).map(|severity| severity.urgency().as_str()),
         "source": incident.source,

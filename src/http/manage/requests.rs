@@ -50,7 +50,7 @@ pub async fn list(app: web::Data<App>, caller: Caller, request: HttpRequest) -> 
         .store
         .read(move |conn| {
             let listed = requests::list(conn, &caller.tenant_id, &filter, &page)?;
-            let made: Vec<MadeBy> = listed.items.iter().filter_map(events::of_request).collect();
+            let made: Vec<MadeBy> = listed.items.iter().filter_map(MadeBy::of).collect();
             let outcomes = store::events::outcomes(conn, &caller.tenant_id, &made)?;
             Ok::<_, store::StoreError>((listed, outcomes))
         })
@@ -91,7 +91,7 @@ pub fn load(
     limit: i64,
 ) -> Result<(Summary, Content, Listed<store::events::Event>), ApiError> {
     let Some((row, content)) = requests::find(conn, tenant_id, id)? else { return Err(ApiError::NotFound) };
-    let made = match events::of_request(&row) {
+    let made = match MadeBy::of(&row) {
         Some(made_by) => {
             let filter = store::events::Filter { made_by: Some(made_by), ..Default::default() };
             store::events::list(conn, tenant_id, &filter, &Page { limit, before: None })?

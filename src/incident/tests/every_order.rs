@@ -77,13 +77,13 @@ fn expected(word: &[Letter], messages: &[Report]) -> Answer {
     let triggers: Vec<&Report> = messages[from..].iter().filter(|report| report.action == Action::Trigger).collect();
     let title = triggers.last()?.summary.clone();
     let severity = triggers.iter().map(|report| report.severity).max()?;
-    let details = triggers.iter().rev().find_map(|report| report.shown.custom_details.as_ref());
+    let details = triggers.iter().rev().find_map(|report| report.shown.fields().custom_details.clone());
     Some((title, severity, details.map(|raw| raw.get().to_owned())))
 }
 
 fn answer(state: &KeyState) -> Answer {
     let incident = state.open.as_ref()?;
-    let details = incident.shown.custom_details.as_ref().map(|raw| raw.get().to_owned());
+    let details = incident.shown.fields().custom_details.as_ref().map(|raw| raw.get().to_owned());
     Some((incident.title.clone(), incident.severity, details))
 }
 

@@ -240,7 +240,7 @@ fn what_only_the_ended_firing_said_is_taken_back() {
     assert_eq!(key.open().severity, Severity::Critical);
     assert_eq!(key.send(Action::Resolve, source_time(2)).notice, None);
     assert_eq!(key.open().severity, Severity::Warning);
-    assert_eq!(key.open().shown.custom_details.as_ref().map(|raw| raw.get()), None);
+    assert_eq!(key.open().shown.fields().custom_details.as_ref().map(|raw| raw.get()), None);
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn full(key: &Key) -> Report {
 }
 
 fn details(key: &Key) -> Option<Value> {
-    key.open().shown.custom_details.as_ref().map(|raw| serde_json::from_str(raw.get()).unwrap())
+    key.open().shown.fields().custom_details.as_ref().map(|raw| serde_json::from_str(raw.get()).unwrap())
 }
 
 #[test]
@@ -37,11 +37,11 @@ fn what_is_absent_or_blank_does_not_replace() {
             let mut report = Report::new(&event(Action::Trigger, None), clock);
             report.summary = blank.clone().unwrap_or_default();
             report.source = blank.clone().unwrap_or_default();
-            report.shown.component = blank.clone();
-            report.shown.group = blank.clone();
-            report.shown.class = blank.clone();
-            report.shown.client = blank.clone();
-            report.shown.client_url = blank;
+            report.shown.fields_mut().component = blank.clone();
+            report.shown.fields_mut().group = blank.clone();
+            report.shown.fields_mut().class = blank.clone();
+            report.shown.fields_mut().client = blank.clone();
+            report.shown.fields_mut().client_url = blank;
             key.report(&report);
         }
         let after = key.open();
@@ -63,9 +63,12 @@ fn what_is_present_replaces_and_the_first_summary_stays() {
     let incident = key.open();
     assert_eq!((incident.title.as_str(), incident.first_summary.as_str()), ("the disk is very full", "the disk is full"));
     assert_eq!(incident.source, "db-2.example.com");
-    assert_eq!(incident.shown.component.as_deref(), Some("sdb"));
-    assert_eq!(incident.shown.client_url.as_deref(), Some("https://monitor.example.com/2"));
-    assert_eq!((incident.shown.group.as_deref(), incident.shown.class.as_deref()), (Some("storage"), Some("disk")));
+    assert_eq!(incident.shown.fields().component.as_deref(), Some("sdb"));
+    assert_eq!(incident.shown.fields().client_url.as_deref(), Some("https://monitor.example.com/2"));
+    assert_eq!(
+        (incident.shown.fields().group.as_deref(), incident.shown.fields().class.as_deref()),
+        (Some("storage"), Some("disk"))
+    );
 }
 
 #[test]
@@ -94,14 +97,15 @@ fn links_and_images_are_united_up_to_fifty() {
     };
     key.report(&with(vec![link("https://example.com/0", "first"), link("https://example.com/0", "twice in one")]));
     key.report(&with(vec![link("https://example.com/0", "again"), link("https://example.com/1", "another")]));
-    let texts = |key: &Key| -> Vec<String> { key.open().shown.links.iter().filter_map(|link| link.text.clone()).collect() };
+    let texts =
+        |key: &Key| -> Vec<String> { key.open().shown.fields().links.iter().filter_map(|link| link.text.clone()).collect() };
     assert_eq!(texts(&key), ["first", "another"], "one of each href; the first stays");
-    assert_eq!(key.open().shown.images.len(), 2);
+    assert_eq!(key.open().shown.fields().images.len(), 2);
     for round in 0..3 {
         let many = (0..40).map(|number| link(&format!("https://example.com/{round}/{number}"), "x")).collect();
         key.report(&with(many));
     }
-    assert_eq!((key.open().shown.links.len(), key.open().shown.images.len()), (LINKS_MAX, LINKS_MAX));
+    assert_eq!((key.open().shown.fields().links.len(), key.open().shown.fields().images.len()), (LINKS_MAX, LINKS_MAX));
     assert_eq!(texts(&key)[..2], ["first", "another"]);
 }
 
@@ -118,9 +122,9 @@ fn acknowledges_and_resolves_change_nothing_shown() {
             other.summary = "OK: all is well".to_owned();
             other.source = "elsewhere.example.com".to_owned();
             other.severity = Severity::Info;
-            other.shown.component = Some("another".to_owned());
-            other.shown.custom_details = None;
-            other.shown.links = vec![link("https://example.com/other", "other")];
+            other.shown.fields_mut().component = Some("another".to_owned());
+            other.shown.fields_mut().custom_details = None;
+            other.shown.fields_mut().links = vec![link("https://example.com/other", "other")];
             let change = key.report(&other);
             let after = change.closed.as_ref().unwrap_or_else(|| key.state.open.as_ref().unwrap());
             assert_eq!((&after.title, &after.source, &after.shown), (&before.title, &before.source, &before.shown));
@@ -144,8 +148,8 @@ fn a_trigger_that_is_older_than_another_fills_only_what_that_one_left_open() {
     assert_eq!(key.report(&Report::new(&older, Clock::Transition)).outcome, Outcome::Updated);
     let incident = key.open();
     assert_eq!((incident.title.as_str(), incident.event_count), ("newer", 2));
-    assert_eq!(incident.shown.component.as_deref(), Some("newer"));
-    assert_eq!(incident.shown.class.as_deref(), Some("older"));
+    assert_eq!(incident.shown.fields().component.as_deref(), Some("newer"));
+    assert_eq!(incident.shown.fields().class.as_deref(), Some("older"));
     assert_eq!(details(&key), Some(json!("older")));
 }
 

@@ -53,9 +53,9 @@ impl Bench {
     fn open(&self, item: &Posted) -> Option<(String, Severity, Option<String>)> {
         let asked = Submission { items: vec![item.clone()], ..self.like.clone() };
         let mut conn = self.store.writer().unwrap();
-        let fold = load(&mut conn, &[&asked], store::ingest::Purpose::Look).unwrap();
+        let fold = load(&mut conn, &[&asked], store::ingest::Purpose::Look, None).unwrap();
         let incident = fold.open(&asked, item)?;
-        let details = incident.shown.custom_details.as_ref().map(|raw| raw.get().to_owned());
+        let details = incident.shown.fields().custom_details.as_ref().map(|raw| raw.get().to_owned());
         Some((incident.title.clone(), incident.severity, details))
     }
 }

@@ -22,7 +22,7 @@ fn heavy(integration: &str, bytes: usize) -> Submission {
     submission
 }
 
-fn push(queue: &Queue, submission: Submission) -> oneshot::Receiver<Result<Receipt, Refused>> {
+fn push(queue: &Queue, submission: Submission) -> oneshot::Receiver<Answer> {
     queue.push(submission, later()).unwrap()
 }
 
@@ -36,6 +36,10 @@ fn batch_of(queue: &Queue) -> Vec<Entry> {
 
 fn keys(entries: &[Entry]) -> Vec<&str> {
     entries.iter().flat_map(|entry| &entry.submission.items).map(|item| item.key.as_str()).collect()
+}
+
+fn job() -> Job {
+    Job { work: Box::new(|_| ()), changes_keys: false }
 }
 
 #[test]
@@ -130,7 +134,7 @@ fn draining_takes_everything_however_much_it_is() {
         entry.answer(Err(Refused::Full));
     }
     for mut receiver in receivers {
-        assert!(matches!(receiver.try_recv(), Ok(Err(Refused::Full))));
+        assert!(matches!(receiver.try_recv().map(|answer| answer.result), Ok(Err(Refused::Full))));
     }
     assert_eq!(queue.depth(), Depth::default());
     assert!(queue.drain().is_empty());
@@ -140,7 +144,7 @@ fn draining_takes_everything_however_much_it_is() {
 fn jobs_go_first() {
     let queue = Queue::new(ROOMY);
     drop(push(&queue, request("int_a", "a")));
-    queue.push_job(Box::new(|_| ())).unwrap();
+    queue.push_job(job()).unwrap();
     assert!(matches!(queue.take(), Turn::Job(_)));
     assert_eq!(keys(&batch_of(&queue)), ["a"]);
 }
@@ -149,10 +153,10 @@ fn jobs_go_first() {
 fn a_closed_queue_takes_nothing_more_and_serves_what_waits() {
     let queue = Queue::new(ROOMY);
     drop(push(&queue, request("int_a", "a")));
-    queue.push_job(Box::new(|_| ())).unwrap();
+    queue.push_job(job()).unwrap();
     queue.close();
     assert!(matches!(queue.push(request("int_a", "b"), later()), Err(Refused::Closed)));
-    assert!(matches!(queue.push_job(Box::new(|_| ())), Err(Refused::Closed)));
+    assert!(matches!(queue.push_job(job()), Err(Refused::Closed)));
     assert!(matches!(queue.take(), Turn::Job(_)));
     assert_eq!(keys(&batch_of(&queue)), ["a"]);
     assert!(matches!(queue.take(), Turn::Closed));

@@ -5,7 +5,8 @@ use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 
 use super::IncidentRow;
 use super::write::{each, insert};
-use crate::incident::Status;
+use crate::id;
+use crate::incident::{Incident, Status};
 use crate::statement;
 use crate::store::facts::INCIDENT_NUMBER;
 use crate::store::schema::{facts, incidents};
@@ -51,20 +52,25 @@ pub(super) fn number(conn: &mut Conn, opened: &mut [IncidentRow], next: &mut Opt
     Ok(())
 }
 
+/// The column: NULL while it is the title.
+fn first_summary(incident: &Incident) -> Option<&str> {
+    (incident.first_summary != incident.title).then_some(incident.first_summary.as_str())
+}
+
 pub(super) fn insert_incidents(conn: &mut Conn, rows: &[IncidentRow]) -> Result<()> {
     insert!(conn, "incidents (id, tenant_id, number, service_id, integration_id, dedup_key, open_key, status, title, first_summary, \
          severity, source, shown, evidence, event_count, first_seen, last_seen, acknowledged_at, acknowledged_by, resolved_at, \
          resolved_by, expires_at, reminded_at, previous_incident_id, last_event_id)", rows, |row| [
-        Text: row.incident.id.as_str(), Text: &*row.tenant_id, Int: row.number, Text: row.incident.service_id.as_str(),
+        Int: id::number(&row.incident.id), Text: &*row.tenant_id, Int: row.number, Text: row.incident.service_id.as_str(),
         Text: &*row.key.integration_id, Text: row.key.dedup_key.as_str(),
         OptText: (row.incident.status != Status::Resolved).then_some(row.key.dedup_key.as_str()),
-        Text: row.incident.status.as_str(), Text: row.incident.title.as_str(), Text: row.incident.first_summary.as_str(),
-        Text: row.incident.severity.as_str(), Text: row.incident.source.as_str(), Text: row.shown.as_str(), OptText: row.evidence.as_deref(),
+        Text: row.incident.status.as_str(), Text: row.incident.title.as_str(), OptText: first_summary(&row.incident),
+        Text: row.incident.severity.as_str(), Text: row.incident.source.as_str(), Text: &*row.shown, OptText: row.evidence.as_deref(),
         Int: row.incident.event_count, Int: row.incident.first_seen.0, Int: row.incident.last_seen.0,
         OptInt: row.incident.acknowledged_at.map(|at| at.0), OptText: row.incident.acknowledged_by.as_deref(),
         OptInt: row.incident.resolved_at.map(|at| at.0), OptText: row.incident.resolved_by.as_deref(),
         OptInt: row.incident.expires_at.map(|at| at.0), OptInt: row.incident.reminded_at.map(|at| at.0),
-        OptText: row.incident.previous_incident_id.as_deref(), Text: row.incident.last_event_id.as_str(),
+        OptInt: row.incident.previous_incident_id.as_deref().map(id::number), Int: id::number(&row.incident.last_event_id),
     ], "");
     Ok(())
 }
@@ -76,28 +82,28 @@ pub(super) fn update_incidents(conn: &mut Conn, rows: &[IncidentRow]) -> Result<
             for row in rows {
                 let incident = &row.incident;
                 statement!(parts [
-                    "UPDATE incidents SET status = ", ", title = ", ", severity = ", ", source = ", ", shown = ", ", evidence = ",
+                    "UPDATE incidents SET status = ", ", title = ", ", first_summary = ", ", severity = ", ", source = ", ", shown = ", ", evidence = ",
                     ", event_count = ", ", last_seen = ", ", acknowledged_at = ", ", acknowledged_by = ", ", expires_at = ",
                     ", reminded_at = ", ", last_event_id = ", " WHERE id = ", "",
                 ], vec![
-                    Bind::Text(incident.status.as_str()), Bind::Text(&incident.title), Bind::Text(incident.severity.as_str()),
+                    Bind::Text(incident.status.as_str()), Bind::Text(&incident.title), Bind::OptText(first_summary(incident)), Bind::Text(incident.severity.as_str()),
                     Bind::Text(&incident.source), Bind::Text(&row.shown), Bind::OptText(row.evidence.as_deref()),
                     Bind::Int(incident.event_count), Bind::Int(incident.last_seen.0),
                     Bind::OptInt(incident.acknowledged_at.map(|at| at.0)), Bind::OptText(incident.acknowledged_by.as_deref()),
                     Bind::OptInt(incident.expires_at.map(|at| at.0)), Bind::OptInt(incident.reminded_at.map(|at| at.0)),
-                    Bind::Text(&incident.last_event_id), Bind::Text(&incident.id),
+                    Bind::Int(id::number(&incident.last_event_id)), Bind::Int(id::number(&incident.id)),
                 ])
                 .execute(conn)?;
             }
         }
         Conn::Pg(conn) if !rows.is_empty() => {
             statement!(
-                list "UPDATE incidents AS i SET status = v.status, title = v.title, severity = v.severity, source = v.source, \
+                list "UPDATE incidents AS i SET status = v.status, title = v.title, first_summary = v.first_summary, severity = v.severity, source = v.source, \
                  shown = v.shown, evidence = v.evidence, event_count = v.event_count, last_seen = v.last_seen, \
                  acknowledged_at = v.acknowledged_at, acknowledged_by = v.acknowledged_by, expires_at = v.expires_at, \
                  reminded_at = v.reminded_at, last_event_id = v.last_event_id FROM unnest(",
                 open_state(rows),
-                ") AS v(id, status, title, severity, source, shown, evidence, event_count, last_seen, acknowledged_at, \
+                ") AS v(id, status, title, first_summary, severity, source, shown, evidence, event_count, last_seen, acknowledged_at, \
                  acknowledged_by, expires_at, reminded_at, last_event_id) WHERE i.id = v.id"
             )
             .execute(conn)?;
@@ -109,12 +115,13 @@ pub(super) fn update_incidents(conn: &mut Conn, rows: &[IncidentRow]) -> Result<
 
 fn open_state(rows: &[IncidentRow]) -> Vec<Column<'_>> {
     vec![
-        Column::Text(each(rows, |row| row.incident.id.as_str())),
+        Column::Int(each(rows, |row| id::number(&row.incident.id))),
         Column::Text(each(rows, |row| row.incident.status.as_str())),
         Column::Text(each(rows, |row| row.incident.title.as_str())),
+        Column::OptText(each(rows, |row| first_summary(&row.incident))),
         Column::Text(each(rows, |row| row.incident.severity.as_str())),
         Column::Text(each(rows, |row| row.incident.source.as_str())),
-        Column::Text(each(rows, |row| row.shown.as_str())),
+        Column::Text(each(rows, |row| &*row.shown)),
         Column::OptText(each(rows, |row| row.evidence.as_deref())),
         Column::Int(each(rows, |row| row.incident.event_count)),
         Column::Int(each(rows, |row| row.incident.last_seen.0)),
@@ -122,7 +129,7 @@ fn open_state(rows: &[IncidentRow]) -> Vec<Column<'_>> {
         Column::OptText(each(rows, |row| row.incident.acknowledged_by.as_deref())),
         Column::OptInt(each(rows, |row| row.incident.expires_at.map(|at| at.0))),
         Column::OptInt(each(rows, |row| row.incident.reminded_at.map(|at| at.0))),
-        Column::Text(each(rows, |row| row.incident.last_event_id.as_str())),
+        Column::Int(each(rows, |row| id::number(&row.incident.last_event_id))),
     ]
 }
 
@@ -135,7 +142,7 @@ pub(super) fn resolve_incidents(conn: &mut Conn, rows: &[IncidentRow]) -> Result
                 statement!(parts ["UPDATE incidents SET open_key = NULL, resolved_at = ", ", resolved_by = ", " WHERE id = ", ""], vec![
                     Bind::OptInt(row.incident.resolved_at.map(|at| at.0)),
                     Bind::OptText(row.incident.resolved_by.as_deref()),
-                    Bind::Text(&row.incident.id),
+                    Bind::Int(id::number(&row.incident.id)),
                 ])
                 .execute(conn)?;
             }
@@ -144,7 +151,7 @@ pub(super) fn resolve_incidents(conn: &mut Conn, rows: &[IncidentRow]) -> Result
             statement!(
                 list "UPDATE incidents AS i SET open_key = NULL, resolved_at = v.resolved_at, resolved_by = v.resolved_by FROM unnest(",
                 vec![
-                    Column::Text(rows.iter().map(|row| row.incident.id.as_str()).collect()),
+                    Column::Int(rows.iter().map(|row| id::number(&row.incident.id)).collect()),
                     Column::OptInt(rows.iter().map(|row| row.incident.resolved_at.map(|at| at.0)).collect()),
                     Column::OptText(rows.iter().map(|row| row.incident.resolved_by.as_deref()).collect()),
                 ],

@@ -5,8 +5,10 @@ use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, Queryable, RunQuery
 
 use super::{Key, SeenRow};
 use crate::event::Severity;
+use crate::id::{self, Kind};
 use crate::incident::{Evidence, Incident, Shown, Status, Tombstone};
 use crate::statement;
+use crate::store::numbered::{EventId, IncidentId, OptIncidentId};
 use crate::store::schema::{incidents, seen_deliveries, tombstones};
 use crate::store::stmt::{Bind, Column};
 use crate::store::{Conn, Result};
@@ -14,20 +16,21 @@ use crate::time::Timestamp;
 
 #[rustfmt::skip]
 type OpenSql = (
-    Text, Text, Text, Text, Text, Text, Text, Text, Text, Text,
+    Text, Text, BigInt, Text, Text, Text, Nullable<Text>, Text, Text, Text,
     Nullable<Text>, BigInt, BigInt, BigInt, Nullable<BigInt>, Nullable<Text>, Nullable<BigInt>,
-    Nullable<BigInt>, Nullable<Text>, Text,
+    Nullable<BigInt>, Nullable<BigInt>, BigInt,
 );
 
 #[derive(Queryable)]
 struct OpenRow {
     integration_id: String,
     open_key: String,
+    #[diesel(deserialize_as = IncidentId)]
     id: String,
     service_id: String,
     status: String,
     title: String,
-    first_summary: String,
+    first_summary: Option<String>,
     severity: String,
     source: String,
     shown: String,
@@ -39,7 +42,9 @@ struct OpenRow {
     acknowledged_by: Option<String>,
     expires_at: Option<i64>,
     reminded_at: Option<i64>,
+    #[diesel(deserialize_as = OptIncidentId)]
     previous_incident_id: Option<String>,
+    #[diesel(deserialize_as = EventId)]
     last_event_id: String,
 }
 
@@ -50,11 +55,11 @@ impl OpenRow {
             id: self.id,
             service_id: self.service_id,
             status: Status::parse(&self.status).unwrap_or(Status::Triggered),
+            first_summary: self.first_summary.unwrap_or_else(|| self.title.clone()),
             title: self.title,
-            first_summary: self.first_summary,
             severity: Severity::parse(&self.severity).unwrap_or(Severity::Error),
             source: self.source,
-            shown: Shown::from_json(&self.shown),
+            shown: Shown::from_json(self.shown),
             evidence: self.evidence.and_then(|text| serde_json::from_str::<Evidence>(&text).ok()),
             event_count: self.event_count,
             first_seen: Timestamp(self.first_seen),
@@ -94,7 +99,7 @@ pub enum Purpose {
 macro_rules! joined_in_order {
     () => {
         ") AS k(integration_id, open_key) JOIN incidents i ON i.integration_id = k.integration_id AND i.open_key = k.open_key \
-         ORDER BY i.integration_id, i.open_key"
+         WHERE i.open_key IS NOT NULL ORDER BY i.integration_id, i.open_key"
     };
 }
 
@@ -109,7 +114,7 @@ pub fn load_open(conn: &mut Conn, keys: &[&Key], purpose: Purpose) -> Result<Vec
             statement!(parts [
             // CROSS JOIN fixes the order: the keys outside, the unique index inside.
             concat!("SELECT ", open_columns!(), " FROM json_each("),
-            ") k CROSS JOIN incidents i ON i.integration_id = k.value->>0 AND i.open_key = k.value->>1",
+            ") k CROSS JOIN incidents i ON i.integration_id = k.value->>0 AND i.open_key = k.value->>1 WHERE i.open_key IS NOT NULL",
         ], vec![Bind::Text(&keys)] => OpenSql)
             .load(conn)?
         }
@@ -128,14 +133,14 @@ pub fn load_open(conn: &mut Conn, keys: &[&Key], purpose: Purpose) -> Result<Vec
     Ok(rows.into_iter().map(OpenRow::into_incident).collect())
 }
 
-type TombstoneSql = (Text, Text, Nullable<Text>, Nullable<BigInt>, Nullable<BigInt>);
+type TombstoneSql = (Text, Text, Nullable<BigInt>, Nullable<BigInt>, Nullable<BigInt>);
 
 /// The tombstones of `keys`.
 ///
 /// # Errors
 /// The query failed.
 pub fn load_tombstones(conn: &mut Conn, keys: &[&Key]) -> Result<Vec<(Key, Tombstone)>> {
-    type Row = (String, String, Option<String>, Option<i64>, Option<i64>);
+    type Row = (String, String, Option<i64>, Option<i64>, Option<i64>);
     let rows: Vec<Row> = match conn {
         Conn::Sqlite(conn) => {
             let keys = json_keys(keys);
@@ -153,6 +158,7 @@ pub fn load_tombstones(conn: &mut Conn, keys: &[&Key]) -> Result<Vec<(Key, Tombs
     };
     let stone = |(integration_id, dedup_key, incident_id, order_at, resolved_at): Row| {
         let key = Key { integration_id: integration_id.into(), dedup_key };
+        let incident_id = incident_id.map(|number| id::text(Kind::Incident, number));
         (key, Tombstone { incident_id, order_at: order_at.map(Timestamp), resolved_at: resolved_at.map(Timestamp) })
     };
     Ok(rows.into_iter().map(stone).collect())
@@ -164,14 +170,15 @@ pub fn load_tombstones(conn: &mut Conn, keys: &[&Key]) -> Result<Vec<(Key, Tombs
 /// The query failed.
 pub fn find_seen(conn: &mut Conn, seen: &SeenRow<'_>, now: Timestamp) -> Result<Option<String>> {
     use seen_deliveries::dsl;
-    Ok(dsl::seen_deliveries
+    let first: Option<i64> = dsl::seen_deliveries
         .filter(dsl::integration_id.eq(seen.integration_id))
         .filter(dsl::delivery_id.eq(seen.delivery_id))
         .filter(dsl::body_hash.eq(seen.body_hash))
         .filter(dsl::expires_at.gt(now.0))
         .select(dsl::request_id)
         .first(conn)
-        .optional()?)
+        .optional()?;
+    Ok(first.map(|number| id::text(Kind::Request, number)))
 }
 
 fn json_keys(keys: &[&Key]) -> String {

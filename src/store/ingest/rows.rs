@@ -41,7 +41,7 @@ pub struct RequestRow<'a> {
     pub message: Option<&'a str>,
     /// The first of its events.
     pub first_event_id: Option<String>,
-    /// The last of its events.
+    /// The last of its events, where that is another one.
     pub last_event_id: Option<String>,
 }
 
@@ -110,8 +110,6 @@ pub struct ChangeRow<'a> {
 /// A row of the outbox.
 #[derive(Debug)]
 pub struct OutboxRow<'a> {
-    /// `out_…`.
-    pub id: String,
     /// The tenant.
     pub tenant_id: &'a str,
     /// `incident.triggered`, …, `change.created`.
@@ -137,7 +135,9 @@ pub struct IncidentRow {
     pub number: i64,
     /// Its state.
     pub incident: Incident,
-    pub(super) shown: String,
+    /// What else the next event of its key meets; not written with it.
+    pub tombstone: Option<Tombstone>,
+    pub(super) shown: Arc<str>,
     pub(super) evidence: Option<String>,
 }
 
@@ -146,7 +146,7 @@ impl IncidentRow {
     pub fn new(tenant_id: Arc<str>, key: Key, incident: Incident) -> Self {
         let shown = incident.shown.to_json();
         let evidence = incident.evidence.as_ref().and_then(|evidence| serde_json::to_string(evidence).ok());
-        Self { tenant_id, key, number: 0, incident, shown, evidence }
+        Self { tenant_id, key, number: 0, incident, tombstone: None, shown, evidence }
     }
 }
 

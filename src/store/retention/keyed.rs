@@ -29,20 +29,17 @@ fn key(table: Keyed) -> &'static [&'static str] {
         Keyed::SeenDeliveries => &["integration_id", "delivery_id", "body_hash"],
         Keyed::Tombstones => &["integration_id", "dedup_key"],
         Keyed::Refusals => &["tenant_id", "integration_id", "verdict", "minute"],
+        Keyed::Audit => &["id"],
     }
 }
 
 /// Which rows may go.
 fn may_go(table: Keyed, before: Timestamp) -> String {
     match table {
-        // What a replay made is remembered as long as its request is there to be replayed.
-        Keyed::SeenDeliveries => format!(
-            "(expires_at <= {} OR (request_id = '' AND delivery_id LIKE 'replay:%' \
-             AND NOT EXISTS (SELECT 1 FROM requests r WHERE r.id = substr(delivery_id, 8))))",
-            before.0
-        ),
+        Keyed::SeenDeliveries => format!("expires_at <= {}", before.0),
         Keyed::Tombstones => format!("incident_id IS NULL AND updated_at < {}", before.0),
         Keyed::Refusals => format!("minute < {}", before.0.div_euclid(60 * SECOND)),
+        Keyed::Audit => format!("created_at < {}", before.0),
     }
 }
 

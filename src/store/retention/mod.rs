@@ -1,6 +1,6 @@
 //! What retention looks at and removes; what and when is decided in [`crate::retention`].
 //!
-//! The same words serve both databases; only the list of identifiers that a statement is given is spelled differently.
+//! The same words serve both databases, but for a few that are said where they stand.
 
 mod aged;
 mod bodies;
@@ -46,17 +46,10 @@ macro_rules! execute {
 
 pub(crate) use {execute, load};
 
-/// The identifiers in `$1`, a JSON list, as a query of one column.
-fn listed(conn: &Conn) -> &'static str {
-    match conn {
-        Conn::Sqlite(_) => "SELECT value FROM json_each($1)",
-        Conn::Pg(_) => "SELECT json_array_elements_text($1::json)",
-    }
-}
-
-fn json(texts: &[impl AsRef<str>]) -> String {
-    let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
-    serde_json::to_string(&texts).unwrap_or_else(|_| "[]".to_owned())
+/// The numbers with commas between them; NULL, which is in no list, where there are none.
+fn listed(ids: &[i64]) -> String {
+    let texts: Vec<String> = ids.iter().map(i64::to_string).collect();
+    if texts.is_empty() { "NULL".to_owned() } else { texts.join(", ") }
 }
 
 #[derive(QueryableByName)]
@@ -75,13 +68,14 @@ pub fn claim(conn: &mut Conn) -> Result<bool> {
     Ok(locked.iter().all(|row| row.locked))
 }
 
-/// When the oldest notice that waits for delivery was made.
+/// When the oldest notice that waits for delivery was made: with the event, or the change event, that it tells of.
 ///
 /// # Errors
 /// The query failed.
 pub fn oldest_notice(conn: &mut Conn) -> Result<Option<Timestamp>> {
-    let oldest: Option<String> = outbox::table.select(diesel::dsl::min(outbox::id)).first(conn)?;
-    Ok(oldest.as_deref().and_then(id::made_at))
+    let oldest = outbox::table.order(outbox::id).select((outbox::event_id, outbox::change_id));
+    let oldest: Option<(Option<i64>, Option<i64>)> = oldest.first(conn).optional()?;
+    Ok(oldest.map(|(event, change)| id::made_at(event.or(change).unwrap_or(0))))
 }
 
 #[derive(QueryableByName)]

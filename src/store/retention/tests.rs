@@ -8,8 +8,8 @@ use diesel::prelude::*;
 use super::*;
 use crate::id::Kind;
 use crate::retention::{Aged, Keyed};
-use crate::store::schema::{events, incidents, refusals, requests};
-use crate::store::testing::{self, Database, Place, id_at};
+use crate::store::schema::{changes, events, incidents, refusals, requests};
+use crate::store::testing::{self, Database, Place, number_at};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 const BEFORE: Timestamp = NOW.plus_seconds(-30 * 86_400);
@@ -29,11 +29,11 @@ fn worlds() -> Vec<World> {
     testing::databases().into_iter().map(world).collect()
 }
 
-/// Gives the row `id` an identifier as if it had been made at `at`.
+/// Gives the row `id` a number as if it had been made at `at`.
 macro_rules! made_at {
-    ($conn:expr, $table:ident, $kind:expr, $id:expr, $at:expr) => {{
-        let new = id_at($kind, $at);
-        diesel::update($table::table.filter($table::id.eq(&$id))).set($table::id.eq(&new)).execute($conn).unwrap();
+    ($conn:expr, $table:ident, $id:expr, $at:expr) => {{
+        let new = number_at($at);
+        diesel::update($table::table.filter($table::id.eq(id::number(&$id)))).set($table::id.eq(new)).execute($conn).unwrap();
         new
     }};
 }
@@ -41,34 +41,37 @@ macro_rules! made_at {
 use made_at;
 
 impl World {
-    fn event(&mut self, incident: Option<&str>, at: Timestamp) -> String {
-        let id = testing::plant_event(&mut self.conn, &self.place, incident, None, "updated");
-        made_at!(&mut self.conn, events, Kind::Event, id, at)
+    fn event(&mut self, incident: Option<i64>, at: Timestamp) -> i64 {
+        let incident = incident.map(|number| id::text(Kind::Incident, number));
+        let planted = testing::plant_event(&mut self.conn, &self.place, incident.as_deref(), None, "updated");
+        made_at!(&mut self.conn, events, planted, at)
     }
 
     /// A request that brought these events.
-    fn request(&mut self, made: &[String], at: Timestamp) -> String {
-        let id = testing::plant_request(&mut self.conn, &self.place, b"{\"a\":1}", made);
-        let id = made_at!(&mut self.conn, requests, Kind::Request, id, at);
+    fn request(&mut self, made: &[i64], at: Timestamp) -> i64 {
+        let named: Vec<String> = made.iter().map(|number| id::text(Kind::Event, *number)).collect();
+        let planted = testing::plant_request(&mut self.conn, &self.place, b"{\"a\":1}", &named);
+        let request = made_at!(&mut self.conn, requests, planted, at);
         let made = events::table.filter(events::id.eq_any(made));
-        diesel::update(made).set(events::request_id.eq(&id)).execute(&mut self.conn).unwrap();
-        id
+        diesel::update(made).set(events::request_id.eq(request)).execute(&mut self.conn).unwrap();
+        request
     }
 
     /// An incident that was opened at `at` and resolved at `resolved_at`, with one event.
-    fn incident(&mut self, key: &str, at: Timestamp, resolved_at: Option<Timestamp>) -> (String, String) {
+    fn incident(&mut self, key: &str, at: Timestamp, resolved_at: Option<Timestamp>) -> (i64, i64) {
         let event = self.event(None, resolved_at.unwrap_or(at));
-        let id = testing::plant_incident(&mut self.conn, &self.place, key, resolved_at.is_none(), &event);
-        let id = made_at!(&mut self.conn, incidents, Kind::Incident, id, at);
-        diesel::update(incidents::table.find(&id))
+        let named = id::text(Kind::Event, event);
+        let planted = testing::plant_incident(&mut self.conn, &self.place, key, resolved_at.is_none(), &named);
+        let incident = made_at!(&mut self.conn, incidents, planted, at);
+        diesel::update(incidents::table.find(incident))
             .set(incidents::resolved_at.eq(resolved_at.map(|at| at.0)))
             .execute(&mut self.conn)
             .unwrap();
-        diesel::update(events::table.find(&event)).set(events::incident_id.eq(&id)).execute(&mut self.conn).unwrap();
-        (id, event)
+        diesel::update(events::table.find(event)).set(events::incident_id.eq(incident)).execute(&mut self.conn).unwrap();
+        (incident, event)
     }
 
-    fn seen(&mut self, delivery: &str, request: &str, until: Timestamp) {
+    fn seen(&mut self, delivery: &str, request: i64, until: Timestamp) {
         use crate::store::schema::seen_deliveries::dsl::*;
         diesel::insert_into(seen_deliveries)
             .values((
@@ -83,30 +86,28 @@ impl World {
             .unwrap();
     }
 
-    fn change(&mut self, at: Timestamp) -> String {
-        use crate::store::schema::changes;
-        let id = testing::plant_change(&mut self.conn, &self.place);
-        made_at!(&mut self.conn, changes, Kind::Change, id, at)
+    fn change(&mut self, at: Timestamp) -> i64 {
+        let planted = testing::plant_change(&mut self.conn, &self.place);
+        made_at!(&mut self.conn, changes, planted, at)
     }
 
-    fn notice(&mut self, at: Timestamp) -> String {
+    /// A notice of an event that was made at `at`.
+    fn notice(&mut self, at: Timestamp) -> i64 {
         use crate::store::schema::outbox::dsl::*;
-        let new = id_at(Kind::Outbox, at);
-        let row = (id.eq(&new), tenant_id.eq("ten_1"), event.eq("incident.triggered"), created_at.eq(at.0));
-        diesel::insert_into(outbox).values(row).execute(&mut self.conn).unwrap();
-        new
+        let row = (tenant_id.eq("ten_1"), event.eq("incident.triggered"), event_id.eq(number_at(at)), created_at.eq(7));
+        diesel::insert_into(outbox).values(row).returning(id).get_result(&mut self.conn).unwrap()
     }
 
     fn audited(&mut self, at: Timestamp) -> String {
         use crate::store::schema::audit::dsl::*;
-        let new = id_at(Kind::Audit, at);
+        let new = crate::id::new(Kind::Audit);
         let what = (actor.eq("a"), action.eq("b"), object_type.eq("c"), object_id.eq("d"), created_at.eq(at.0));
         diesel::insert_into(audit).values((id.eq(&new), tenant_id.eq("ten_1"), what)).execute(&mut self.conn).unwrap();
         new
     }
 
-    fn due(&mut self, table: Aged) -> Vec<String> {
-        let page = page(&mut self.conn, table, "", BEFORE, NOW, 1000).unwrap();
+    fn due(&mut self, table: Aged) -> Vec<i64> {
+        let page = page(&mut self.conn, table, 0, BEFORE, NOW, 1000).unwrap();
         page.due.into_iter().map(|row| row.id).collect()
     }
 }
@@ -114,31 +115,41 @@ impl World {
 #[test]
 fn each_table_goes_at_its_age_and_not_a_millisecond_before() {
     for mut world in worlds() {
-        let mut rows: Vec<(Aged, [String; 2])> = Vec::new();
-        rows.push((Aged::Requests, [OLD, BEFORE].map(|at| world.request(&[], at))));
-        rows.push((Aged::Incidents, [OLD, BEFORE].map(|at| world.incident("k", at, Some(at)).0)));
-        rows.push((Aged::Events, [OLD, BEFORE].map(|at| world.event(None, at))));
-        rows.push((Aged::Changes, [OLD, BEFORE].map(|at| world.change(at))));
-        rows.push((Aged::Outbox, [OLD, BEFORE].map(|at| world.notice(at))));
-        rows.push((Aged::Audit, [OLD, BEFORE].map(|at| world.audited(at))));
+        let rows: [(Aged, [i64; 2]); 5] = [
+            (Aged::Requests, [OLD, BEFORE].map(|at| world.request(&[], at))),
+            (Aged::Incidents, [OLD, BEFORE].map(|at| world.incident("k", at, Some(at)).0)),
+            (Aged::Events, [OLD, BEFORE].map(|at| world.event(None, at))),
+            (Aged::Changes, [OLD, BEFORE].map(|at| world.change(at))),
+            (Aged::Outbox, [OLD, BEFORE].map(|at| world.notice(at))),
+        ];
         for (table, [old, young]) in rows {
             let due = world.due(table);
             assert!(due.contains(&old) && !due.contains(&young), "{table:?}: {due:?}");
             assert_eq!(remove(&mut world.conn, table, &due).unwrap(), due.len(), "{table:?}");
             assert!(world.due(table).is_empty());
-            let left = page(&mut world.conn, table, "", NOW, NOW, 1000).unwrap();
+            let left = page(&mut world.conn, table, 0, NOW, NOW, 1000).unwrap();
             assert!(left.due.iter().any(|row| row.id == young), "{table:?}");
         }
     }
 }
 
 #[test]
+fn the_audit_log_goes_by_its_own_time() {
+    for mut world in worlds() {
+        let [_, young] = [OLD, BEFORE].map(|at| world.audited(at));
+        assert_eq!(sweep(&mut world.conn, Keyed::Audit, "", BEFORE, 10).unwrap(), Swept { removed: 1, last: None });
+        use crate::store::schema::audit;
+        assert_eq!(audit::table.select(audit::id).load::<String>(&mut world.conn).unwrap(), [young]);
+    }
+}
+
+#[test]
 fn a_walk_goes_on_where_the_last_page_ended() {
     for mut world in worlds() {
-        let all: Vec<String> = (0..7).map(|n| world.event(None, OLD.plus_seconds(n - 100))).collect();
-        let (mut seen, mut after) = (Vec::new(), String::new());
+        let all: Vec<i64> = (0..7).map(|n| world.event(None, OLD.plus_seconds(n - 100))).collect();
+        let (mut seen, mut after) = (Vec::new(), 0);
         loop {
-            let page = page(&mut world.conn, Aged::Events, &after, BEFORE, NOW, 3).unwrap();
+            let page = page(&mut world.conn, Aged::Events, after, BEFORE, NOW, 3).unwrap();
             seen.extend(page.due.into_iter().map(|row| row.id));
             assert_eq!(page.looked_at.min(3), page.looked_at);
             let Some(last) = page.last else { break };
@@ -155,10 +166,10 @@ fn refused_requests_are_told_from_those_that_were_understood() {
         let understood = ["accepted", "ignored", "handshake", "duplicate", "invalid"];
         for word in understood.into_iter().chain(["unauthorized", "wrong_type", "limited", "disabled", "deleted", "too_large"]) {
             let id = world.request(&[], OLD);
-            diesel::update(requests::table.find(&id)).set(requests::verdict.eq(word)).execute(&mut world.conn).unwrap();
+            diesel::update(requests::table.find(id)).set(requests::verdict.eq(word)).execute(&mut world.conn).unwrap();
             refused_ones.extend((!understood.contains(&word)).then_some(id));
         }
-        let page = refused(&mut world.conn, "", BEFORE, 100).unwrap();
+        let page = refused(&mut world.conn, 0, BEFORE, 100).unwrap();
         assert_eq!(page.due.into_iter().map(|row| row.id).collect::<Vec<_>>(), refused_ones);
         assert_eq!((refused_ones.len(), page.looked_at), (6, 11));
     }

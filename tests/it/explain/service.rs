@@ -70,7 +70,7 @@ pub fn incident(running: &Running, id: &str) -> Value {
     shown.as_object_mut().unwrap().extend(stored.as_object().unwrap().clone());
     for (name, value) in [
         ("title", &found.title),
-        ("first_summary", &found.first_summary),
+        ("first_summary", found.first_summary.as_ref().unwrap_or(&found.title)),
         ("dedup_key", &found.dedup_key),
         ("severity", &found.severity),
         ("source", &found.source),

@@ -27,7 +27,7 @@ async fn over_their_bytes_the_oldest_events_go_but_none_that_a_notice_may_point_
         world.plant(200, 2 * DAY, 10);
         world.plant(100, DAY / 2, 10);
         world.notice(NOW.plus_seconds(-DAY));
-        let each = store::measure(&mut world.conn, Aged::Events, "", NOW, 1000).unwrap().bytes / 300;
+        let each = store::measure(&mut world.conn, Aged::Events, 0, NOW, 1000).unwrap().bytes / 300;
         finish(&mut world.keeper(Policy { events_bytes: 250 * each, ..policy() }).await).await;
         assert_eq!(world.count(Aged::Events), 250);
         finish(&mut world.keeper(Policy { events_bytes: 1000, ..policy() }).await).await;

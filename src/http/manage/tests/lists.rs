@@ -112,8 +112,8 @@ async fn a_timeline_follows_its_chain_and_a_request_shows_its_events() {
         assert_eq!(shown["headers"], json!([["content-type", "application/json"]]));
         use crate::store::schema::events as table;
         use diesel::prelude::*;
-        diesel::update(table::table.filter(table::id.eq_any(&events[1..3])))
-            .set(table::request_id.eq(&request))
+        diesel::update(table::table.filter(table::id.eq_any(events[1..3].iter().map(|event| crate::id::number(event)))))
+            .set(table::request_id.eq(crate::id::number(&request)))
             .execute(&mut conn)
             .unwrap();
         let shown = server.get(&format!("/requests/{request}")).await.body;
@@ -125,7 +125,7 @@ async fn a_timeline_follows_its_chain_and_a_request_shows_its_events() {
         let shown = server.get(&format!("/requests/{binary}")).await.body;
         assert_eq!((&shown["body_base64"], shown.get("body")), (&json!("/wA="), None));
         let dropped = testing::plant_request(&mut conn, &place, b"{}", &[]);
-        crate::store::retention::drop_bodies(&mut conn, &[&dropped], START).unwrap();
+        crate::store::retention::drop_bodies(&mut conn, &[crate::id::number(&dropped)], START).unwrap();
         let shown = server.get(&format!("/requests/{dropped}")).await.body;
         assert_eq!((&shown["body"], &shown["body_dropped_at"]), (&json!(null), &json!(START)), "dropped, and not just empty");
         let replayed = server.post(&format!("/requests/{dropped}/replay"), json!({})).await;
