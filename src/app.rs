@@ -3,6 +3,7 @@
 mod commands;
 mod doctor;
 mod keep;
+pub mod retain;
 mod start;
 mod tick;
 
@@ -64,6 +65,8 @@ pub struct App {
     pub native_body: usize,
     /// Requests a minute of a new integration.
     pub rate_per_minute: u32,
+    /// What was last seen of the database's disk.
+    pub disk: retain::Status,
     /// Proxies that are believed about who sent a request.
     pub trusted_proxies: Vec<IpNet>,
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::retention::Policy;
 use crate::secret::Secret;
 
 /// The default of every setting, with its explanation: the reference page.
@@ -30,6 +31,8 @@ pub struct Config {
     pub secrets: Secrets,
     /// Section `limits`.
     pub limits: Limits,
+    /// Section `retention`.
+    pub retention: Policy,
     /// Section `shutdown`.
     pub shutdown: Shutdown,
     /// Section `log`.

@@ -114,6 +114,11 @@ pub fn floor(at: Timestamp) -> i64 {
     (at.0 / 1_000).max(0) << (COUNT_BITS + NODE_BITS)
 }
 
+/// When a number was made, to the millisecond.
+pub const fn made_at(number: i64) -> Timestamp {
+    Timestamp((number >> (COUNT_BITS + NODE_BITS)) * 1_000)
+}
+
 /// The second half of an identifier, a function of the first: neighbours look different, and a mistyped one is found out
 /// (the finaliser of SplitMix64).
 fn scrambled(number: u64) -> u64 {
@@ -208,6 +213,19 @@ mod tests {
         assert!(next > far);
         assert_eq!(next % NODES, 3);
         join(0, 0);
+    }
+
+    #[test]
+    fn the_floor_of_a_moment_parts_the_numbers() {
+        let at = Timestamp(1_750_000_000_123_000);
+        assert_eq!(made_at(floor(at)), at);
+        assert_eq!((made_at(floor(at) - 1), made_at(floor(at) + NODES * 2)), (Timestamp(at.0 - 1_000), at));
+        assert_eq!(floor(Timestamp(at.0 + 999)), floor(at));
+        // Before the epoch nothing was made, and everything comes after.
+        assert_eq!((floor(Timestamp(i64::MIN)), floor(Timestamp(-1))), (0, 0));
+        let now = jiff::Timestamp::now().as_microsecond();
+        let made = made_at(number(&new(Kind::Request))).0;
+        assert!((now - 60_000_000..=now + 60_000_000).contains(&made) || made > now, "{made} at {now}");
     }
 
     #[test]

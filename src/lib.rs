@@ -12,11 +12,12 @@
 //! | [`provider`] | monitoring tools: one file a tool, one fixtures folder, one line in a list. *Pure* |
 //! | [`signature`] | all cryptography over requests; schemes are data. *Pure* |
 //! | [`incident`] | the lifecycle: the state of a key and a report in, the new state and an outcome out. *Pure* |
+//! | [`retention`] | what goes, when and how fast. *Pure* |
 //! | [`ingest`] | the path of every request: credential, limit, interpretation, queue, group commit; timers, explain, replay |
 //! | [`store`] | SQL, on SQLite and PostgreSQL: one `Conn`, free query functions, one file a table family |
 //! | [`http`] | every route, bodies and answers; the management API; TLS |
 //! | [`error`] | the one map from what can go wrong to what the management API answers |
-//! | [`app`] | wiring: what a running service consists of, start, tick, orderly stop |
+//! | [`app`] | wiring: what a running service consists of, start, tick, retention at work, orderly stop |
 //! | [`cli`] | one file a command; client commands know the HTTP API and nothing else |
 //! | [`config`] | every setting, its default, and all problems at once |
 //! | [`metrics`], [`telemetry`] | numbers with bounded labels; log lines that cannot be forged |
@@ -46,6 +47,7 @@ pub mod ingest;
 pub mod json;
 pub mod metrics;
 pub mod provider;
+pub mod retention;
 pub mod secret;
 pub mod signature;
 pub mod store;

@@ -3,7 +3,9 @@
 //! Owns names, help texts and buckets. Labels are `&'static str`: what a sender controls cannot become one, so that the number
 //! of series stays what the program's own lists make it. A [`Metrics`] is a value; nothing is global.
 
-use std::sync::atomic::AtomicU64;
+mod retention;
+
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -12,6 +14,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+
+pub use retention::Retention;
 
 /// The media type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -60,12 +64,16 @@ pub struct Metrics {
     events: Family<EventLabels, Counter>,
     unmatched: Family<TypeLabel, Counter>,
     commit_seconds: Histogram,
+    /// The sum of the above in nanoseconds, which the histogram does not tell.
+    committing: AtomicU64,
     batch_requests: Histogram,
     queue_requests: Gauge,
     queue_bytes: Gauge,
     queue_oldest_seconds: Seconds,
     store_errors: Family<ClassLabel, Counter>,
     snapshot_age_seconds: Seconds,
+    /// What retention does.
+    pub retention: Retention,
 }
 
 impl Default for Metrics {
@@ -85,12 +93,14 @@ impl Metrics {
             events: Family::default(),
             unmatched: Family::default(),
             commit_seconds: seconds(),
+            committing: AtomicU64::new(0),
             batch_requests: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]),
             queue_requests: Gauge::default(),
             queue_bytes: Gauge::default(),
             queue_oldest_seconds: Seconds::default(),
             store_errors: Family::default(),
             snapshot_age_seconds: Seconds::default(),
+            retention: Retention::default(),
         };
         metrics.register();
         metrics
@@ -114,6 +124,7 @@ impl Metrics {
             "Time since the configuration was confirmed",
             self.snapshot_age_seconds.clone(),
         );
+        self.retention.register(registry);
     }
 
     /// A request was answered. `route` is the pattern, never the path; `took` runs from its head to its answer.
@@ -138,7 +149,13 @@ impl Metrics {
     /// A transaction with `requests` requests took so long.
     pub fn commit(&self, took: Duration, requests: usize) {
         self.commit_seconds.observe(took.as_secs_f64());
+        self.committing.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.batch_requests.observe(requests as f64);
+    }
+
+    /// The time that all transactions that store requests took together.
+    pub fn committing(&self) -> Duration {
+        Duration::from_nanos(self.committing.load(Ordering::Relaxed))
     }
 
     /// What waits to be stored; the age is measured when this is called, so call it before [`Metrics::render`].
@@ -185,9 +202,16 @@ mod tests {
         metrics.event("grafana", "opened");
         metrics.event("grafana", "unmatched");
         metrics.commit(Duration::from_millis(1), 64);
+        assert_eq!(metrics.committing(), Duration::from_millis(1));
         metrics.queue(7, 4096, Duration::from_millis(1500));
         metrics.store_error("environment");
         metrics.snapshot_age(Duration::from_secs(1));
+        metrics.retention.removed("events", 200);
+        metrics.retention.dropped(3);
+        metrics.retention.lag("events", 60.0);
+        metrics.retention.held("requests", 4096);
+        metrics.retention.ran(crate::time::Timestamp::from_seconds(1_800_000_000));
+        metrics.retention.disk(1 << 30, true);
         let page = metrics.render();
         for line in [
             "callbox_requests_total{route=\"/v2/enqueue\",verdict=\"accepted\"} 2",
@@ -203,6 +227,13 @@ mod tests {
             "callbox_queue_oldest_seconds 1.5",
             "callbox_store_errors_total{class=\"environment\"} 1",
             "callbox_snapshot_age_seconds 1.0",
+            "callbox_retention_rows_total{table=\"events\"} 200",
+            "callbox_retention_bodies_total 3",
+            "callbox_retention_lag_seconds{table=\"events\"} 60.0",
+            "callbox_retention_held_bytes{table=\"requests\"} 4096",
+            "callbox_retention_last_run_timestamp_seconds 1800000000",
+            "callbox_disk_room_bytes 1073741824",
+            "callbox_disk_above_high_water 1",
         ] {
             assert!(page.lines().any(|have| have == line), "{line} is missing in\n{page}");
         }

@@ -9,6 +9,7 @@ use anyhow::Context;
 use tokio::task::JoinHandle;
 
 use super::keep::{self, Kept};
+use super::retain::{self, Gauge};
 use super::{App, tick};
 use crate::config::{Config, Database};
 use crate::http::body::Bodies;
@@ -36,6 +37,7 @@ pub struct Running {
     pub admin_address: Option<SocketAddr>,
     servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
     ticking: JoinHandle<()>,
+    retaining: JoinHandle<()>,
     grace: Duration,
     _kept: Kept,
 }
@@ -88,11 +90,13 @@ pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Running> {
     let admin_address = config.server.admin_listen.map(|address| open(Face::Operators, address)).transpose()?;
     app.set_public_url(config.server.public_url.as_deref(), address, certificate.is_some());
     let ticking = tokio::spawn(tick::tick(Arc::clone(&app), certificate));
+    let gauge = Gauge::of(&config.store.database);
+    let retaining = tokio::spawn(retain::retain(Arc::clone(&app), config.retention.clone(), gauge));
     tracing::info!(address = %address, "listening");
     if let Some(address) = admin_address {
         tracing::info!(address = %address, "listening for operators");
     }
-    Ok(Running { app, address, admin_address, servers, ticking, grace: config.shutdown.grace, _kept: kept })
+    Ok(Running { app, address, admin_address, servers, ticking, retaining, grace: config.shutdown.grace, _kept: kept })
 }
 
 fn build(config: &Config, clock: Clock, kept: &Kept) -> anyhow::Result<Arc<App>> {
@@ -168,6 +172,7 @@ pub fn assemble(parts: Parts, config: &Config) -> anyhow::Result<App> {
         bodies: Bodies::new(limits.body_timeout, limits.body_budget, limits.answer_within),
         native_body: limits.native_body,
         rate_per_minute: limits.rate_per_minute,
+        disk: retain::Status::default(),
         trusted_proxies: config.server.trusted_proxies.clone(),
     })
 }
@@ -204,6 +209,8 @@ fn resume(app: &App) -> store::Result<()> {
 impl Running {
     /// Stops accepting, answers and commits what is in flight, writes what was put off.
     pub async fn stop(self) {
+        // First of all, so that nothing stands in the way of what is in flight.
+        self.retaining.abort();
         let stopping: Vec<_> = self.servers.iter().map(|(handle, _)| handle.stop(true)).collect();
         let stopped = async {
             for stop in stopping {

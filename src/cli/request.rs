@@ -185,6 +185,9 @@ fn values(value: &Value) -> impl Iterator<Item = String> {
 
 /// The body for people: JSON indented, other text as it is, anything else as its base64.
 fn body(request: &Value) -> String {
+    if request.get("body_dropped_at").is_some_and(Value::is_string) {
+        return "(dropped to make room; see retention in the settings)".to_owned();
+    }
     let bytes = match (request.get("body"), request.get("body_base64").and_then(Value::as_str)) {
         (Some(Value::String(text)), _) => text.clone().into_bytes(),
         (_, Some(base64)) => STANDARD.decode(base64).unwrap_or_default(),
@@ -262,7 +265,8 @@ mod tests {
         assert_eq!(body(&json!({"body": "{\"a\":1}"})), "{\n  \"a\": 1\n}");
         assert_eq!(body(&json!({"body": {"a": 1}})), "{\n  \"a\": 1\n}");
         assert_eq!(body(&json!({"body_base64": STANDARD.encode("plain text")})), "plain text");
-        assert_eq!(body(&json!({"body": null})), "(empty)");
+        assert_eq!(body(&json!({"body": null, "body_dropped_at": null})), "(empty)");
+        assert!(body(&json!({"body": null, "body_dropped_at": "2026-01-01T00:00:00.000000Z"})).starts_with("(dropped"));
         assert_eq!(body(&json!({"body_base64": STANDARD.encode([0xff, 0xfe])})), "(2 bytes that are not text; base64)\n//4=");
     }
 

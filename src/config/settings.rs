@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Config, Database, Limits, Log, LogFormat, Secrets, Server, Shutdown, Store, values};
+use crate::retention::Policy;
 use crate::secret::Secret;
 
 /// One setting.
@@ -96,6 +97,16 @@ pub(super) static SETTINGS: &[Setting] = &[
     setting("limits.body_timeout", |c, v| put(&mut c.limits.body_timeout, values::duration(v, HOUR))),
     setting("limits.answer_within", |c, v| put(&mut c.limits.answer_within, values::duration(v, MINUTE))),
     setting("limits.max_wait", |c, v| put(&mut c.limits.max_wait, values::duration(v, MINUTE))),
+    setting("retention.ledger", |c, v| put(&mut c.retention.ledger, values::age(v))),
+    setting("retention.refused", |c, v| put(&mut c.retention.refused, values::age(v))),
+    setting("retention.events", |c, v| put(&mut c.retention.events, values::age(v))),
+    setting("retention.incidents", |c, v| put(&mut c.retention.incidents, values::age(v))),
+    setting("retention.changes", |c, v| put(&mut c.retention.changes, values::age(v))),
+    setting("retention.audit", |c, v| put(&mut c.retention.audit, values::age(v))),
+    setting("retention.undelivered", |c, v| put(&mut c.retention.undelivered, values::finite_age(v))),
+    setting("retention.ledger_bytes", |c, v| put(&mut c.retention.ledger_bytes, values::bytes(v))),
+    setting("retention.events_bytes", |c, v| put(&mut c.retention.events_bytes, values::bytes(v))),
+    setting("retention.disk_high_water", |c, v| put(&mut c.retention.disk_high_water, values::high_water(v))),
     setting("shutdown.grace", |c, v| put(&mut c.shutdown.grace, values::duration(v, HOUR))),
     setting("log.format", |c, v| put(&mut c.log.format, values::log_format(v))),
     setting("log.level", |c, v| put(&mut c.log.level, values::log_level(v))),
@@ -127,6 +138,7 @@ pub(super) fn blank() -> Config {
             answer_within: Duration::ZERO,
             max_wait: Duration::ZERO,
         },
+        retention: Policy::default(),
         shutdown: Shutdown { grace: Duration::ZERO },
         log: Log { format: LogFormat::Json, level: tracing::Level::INFO },
         warnings: Vec::new(),

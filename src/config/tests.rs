@@ -1,4 +1,5 @@
 use super::*;
+use crate::retention::disk::HighWater;
 use std::io::Write;
 
 fn load(file: Option<&str>, env: &[(&str, &str)], flags: &Flags) -> Result<Config, ConfigError> {
@@ -52,6 +53,11 @@ fn the_reference_names_and_explains_every_setting_and_holds_the_defaults() {
     assert_eq!(config.store.database, Database::Sqlite("callbox.db".into()));
     assert_eq!((config.limits.native_body, config.limits.rate_per_minute), (8 << 20, 120));
     assert_eq!((config.limits.answer_within, config.shutdown.grace), (Duration::from_millis(800), Duration::from_secs(10)));
+    let kept = &config.retention;
+    let ages = [kept.ledger, kept.refused, kept.events, kept.incidents, kept.changes, kept.audit, kept.undelivered]
+        .map(|age| age.to_string());
+    assert_eq!(ages, ["30d", "7d", "90d", "365d", "90d", "off", "7d"]);
+    assert_eq!((kept.ledger_bytes, kept.events_bytes, kept.disk_high_water), (0, 0, HighWater::Left(1 << 30)));
     assert_eq!((config.secrets, config.server.tls_cert, config.server.trusted_proxies), (Secrets::default(), None, vec![]));
 }
 
@@ -179,6 +185,30 @@ fn values_are_read_in_the_forms_people_write() {
     assert!(config.store.allow_unsafe);
     assert_eq!(config.log, Log { format: LogFormat::Text, level: tracing::Level::DEBUG });
     assert_eq!(config.store.database, Database::Sqlite("/var/lib/x.db".into()));
+    let env = [
+        ("CALLBOX_RETENTION_LEDGER", "12h"),
+        ("CALLBOX_RETENTION_EVENTS", "off"),
+        ("CALLBOX_RETENTION_LEDGER_BYTES", "20GiB"),
+        ("CALLBOX_RETENTION_DISK_HIGH_WATER", "90%"),
+    ];
+    let kept = load(None, &env, &Flags::default()).unwrap().retention;
+    assert_eq!(
+        (kept.ledger.to_string(), kept.events.to_string(), kept.undelivered.to_string()),
+        ("12h".into(), "off".into(), "7d".into())
+    );
+    assert_eq!((kept.ledger_bytes, kept.events_bytes, kept.disk_high_water), (20 << 30, 0, HighWater::Used(90)));
+    for (name, bad) in [
+        ("LEDGER", "30"),
+        ("LEDGER", "59m"),
+        ("INCIDENTS", "for ever"),
+        ("UNDELIVERED", "off"),
+        ("LEDGER_BYTES", "-1"),
+        ("DISK_HIGH_WATER", "0"),
+        ("DISK_HIGH_WATER", "100%"),
+        ("DISK_HIGH_WATER", "0.5"),
+    ] {
+        assert_eq!(problems(None, &[(&format!("CALLBOX_RETENTION_{name}"), bad)]).len(), 1, "{name} {bad}");
+    }
     for bad in ["ftp://x", "https://u:p@x", "https://x/?q", "x"] {
         assert_eq!(problems(None, &[("CALLBOX_PUBLIC_URL", bad)]).len(), 1, "{bad}");
     }

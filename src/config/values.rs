@@ -11,6 +11,8 @@ use ipnet::IpNet;
 use url::Url;
 
 use super::{Database, LogFormat};
+use crate::duration::{Span, SpanError};
+use crate::retention::{self, disk::HighWater};
 use crate::secret::{Sealer, Secret};
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
@@ -83,6 +85,37 @@ pub(super) fn duration(text: &str, longest: Duration) -> Result<Duration, String
         return Err(format!("must be more than 0 and at most {}s", longest.as_secs()));
     }
     Ok(total)
+}
+
+/// How long something is kept; `off` is for ever.
+pub(super) fn age(text: &str) -> Result<Span, String> {
+    let span: Span = text.parse().map_err(|error: SpanError| format!("{text:?} is {error}"))?;
+    let kept = span.is_off() || span.seconds() >= retention::SLACK;
+    if kept { Ok(span) } else { Err("must be 1h at least, or off".to_owned()) }
+}
+
+/// As [`age`], where for ever is no answer.
+pub(super) fn finite_age(text: &str) -> Result<Span, String> {
+    let span = age(text)?;
+    if span.is_off() { Err("cannot be off: what waits for ever would keep everything for ever".to_owned()) } else { Ok(span) }
+}
+
+/// A bound on bytes; 0 is none.
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
+    size(text, 0..=usize::MAX).map(|bytes| bytes as u64)
+}
+
+/// When a disk counts as nearly full.
+pub(super) fn high_water(text: &str) -> Result<HighWater, String> {
+    let text = text.trim();
+    let used = text.strip_suffix('%').and_then(|number| number.trim_end().parse().ok()).filter(|used| (1..100).contains(used));
+    match (text, used) {
+        ("off", _) => Ok(HighWater::Off),
+        (_, Some(used)) => Ok(HighWater::Used(used)),
+        _ => size(text, 1..=usize::MAX)
+            .map(|left| HighWater::Left(left as u64))
+            .map_err(|_| format!("{text:?} is not what must be left (1GiB), what may be used (1% to 99%), or off")),
+    }
 }
 
 fn split_unit(text: &str) -> (&str, &str) {

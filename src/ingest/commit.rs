@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::checkpoint;
 use super::lane::Lane;
-use super::queue::{Depth, Limits, Queue};
+use super::queue::{Depth, Job, Limits, Queue};
 use super::submission::{Receipt, Refused, Submission};
 use crate::metrics::Metrics;
 use crate::store::{Backend, Conn, Result, Store, StoreError};
@@ -111,24 +111,50 @@ impl Committer {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        self.run(work, true).await
+    }
+
+    /// As [`Committer::write`], for work that leaves alone every open incident and what is remembered of its key: what a lane
+    /// knows of them holds after it.
+    ///
+    /// # Errors
+    /// As [`Committer::write`].
+    pub async fn tidy<T, E>(&self, work: impl FnOnce(&mut Conn) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.run(work, false).await
+    }
+
+    async fn run<T, E>(&self, work: impl FnOnce(&mut Conn) -> Result<T, E> + Send + 'static, changes_keys: bool) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
         if self.store.backend() == Backend::Postgres {
             return self.store.read(move |conn| conn.transaction_immediate(work)).await;
         }
         let closed = || E::from(StoreError::Environment("the service is stopping".into()));
         let lane = self.lanes.first().ok_or_else(closed)?;
         let (reply, receiver) = oneshot::channel();
-        let job = Box::new(move |conn: Option<&mut Conn>| {
+        let work = move |conn: Option<&mut Conn>| {
             let result = match conn {
                 Some(conn) => conn.transaction_immediate(work),
                 None => Err(E::from(StoreError::Environment("no connection to write on".into()))),
             };
             let _ = reply.send(result);
-        });
-        lane.push_job(job).map_err(|_| closed())?;
+        };
+        lane.push_job(Job { work: Box::new(work), changes_keys }).map_err(|_| closed())?;
         match receiver.await {
             Ok(result) => result,
             Err(_) => Err(closed()),
         }
+    }
+
+    /// How many transactions may commit side by side.
+    pub fn lanes(&self) -> usize {
+        self.lanes.len()
     }
 
     /// How full the lanes are, together.

@@ -61,10 +61,12 @@ impl Lane {
                 Turn::Batch(batch) => self.batch(batch),
                 Turn::Job(job) => {
                     let mut conn = self.connection().ok();
-                    job(conn.as_mut());
+                    (job.work)(conn.as_mut());
                     self.conn = conn;
-                    // It may have written anything.
-                    self.recent.iter_mut().for_each(Recent::clear);
+                    self.nudge.iter().for_each(Nudge::committed);
+                    if job.changes_keys {
+                        self.recent.iter_mut().for_each(Recent::clear);
+                    }
                 }
                 Turn::Closed => return,
             }

@@ -30,6 +30,9 @@ pub struct Watch {
 /// The key of the incident that says that requests were turned away because the store did not work.
 const STORE: &str = "store:unavailable";
 
+/// The key of the incident that says that the disk of the database is nearly full.
+const DISK: &str = "store:disk";
+
 struct Raised {
     /// When it was last submitted.
     at: Instant,
@@ -127,10 +130,17 @@ pub fn tick(app: &Arc<App>) {
         let summary = format!("{turned_away} requests were answered 503: the store did not work");
         raise(app, &app.default_tenant, STORE, &summary);
     }
-    for prefix in ["limited:", STORE] {
+    for prefix in ["limited:", "store:"] {
         for (tenant_id, key) in app.watch.quiet(prefix, QUIET) {
             clear(app, &tenant_id, &key);
         }
+    }
+}
+
+/// Says that the disk of the database is nearly full: to be called again as long as it is.
+pub fn disk_is_full(app: &Arc<App>, summary: &str) {
+    if app.watch.due(&app.default_tenant, DISK, AGAIN) {
+        raise(app, &app.default_tenant, DISK, summary);
     }
 }
 

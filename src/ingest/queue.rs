@@ -21,8 +21,16 @@ pub const BATCH_EVENTS: usize = 4_000;
 /// Bytes that are committed together at most (one request may have more).
 pub const BATCH_BYTES: usize = 8 << 20;
 
-/// Work for the writing connection; on failure to get one it is called with `None`.
-pub type Job = Box<dyn FnOnce(Option<&mut Conn>) + Send>;
+/// What is done on the writing connection; on failure to get one it is called with `None`.
+pub type Work = Box<dyn FnOnce(Option<&mut Conn>) + Send>;
+
+/// Work for the writing connection.
+pub struct Job {
+    /// What is done.
+    pub work: Work,
+    /// Whether it may change what is open, or what is remembered of a key that is.
+    pub changes_keys: bool,
+}
 
 /// What became of a submission.
 pub struct Answer {

@@ -1,4 +1,4 @@
-//! Facts about this store: the check value of its master key.
+//! Facts about this store: the check value of its master key, and numbers that must not be given twice.
 
 use diesel::prelude::*;
 
@@ -8,6 +8,8 @@ use crate::secret::{Cell, Sealer};
 
 const NAME: &str = "master_key_check";
 const PLAIN: &str = "callbox";
+/// The highest number of an incident that was removed, on SQLite.
+pub const INCIDENT_NUMBER: &str = "incident_number";
 const CELL: Cell<'static> = Cell { table: "facts", row: NAME, column: "value" };
 
 /// Makes sure that `sealer` has the key with which this store's secrets were sealed. The first start leaves a sealed constant;

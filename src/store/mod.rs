@@ -20,6 +20,7 @@ pub mod numbered;
 pub mod page;
 pub mod refusals;
 pub mod requests;
+pub mod retention;
 pub mod schema;
 pub mod services;
 mod settings;

@@ -33,6 +33,8 @@ pub struct Summary {
     /// The last event it made, where that is another one.
     #[diesel(deserialize_as = OptEventId)]
     pub last_event_id: Option<String>,
+    /// When retention dropped its body, in microseconds.
+    pub body_dropped_at: Option<i64>,
 }
 
 /// What may be large.
@@ -43,7 +45,7 @@ pub struct Content {
     pub headers: String,
     /// The query, JSON, credentials redacted.
     pub query: String,
-    /// The body as received.
+    /// The body as received; empty also where it was dropped.
     pub body: Vec<u8>,
 }
 

@@ -64,6 +64,7 @@ diesel::table! {
         message -> Nullable<Text>,
         first_event_id -> Nullable<BigInt>,
         last_event_id -> Nullable<BigInt>,
+        body_dropped_at -> Nullable<BigInt>,
         body -> Binary,
     }
 }

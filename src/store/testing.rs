@@ -1,11 +1,14 @@
 //! Databases for tests: a fresh SQLite file, and a fresh PostgreSQL database where `CALLBOX_TEST_POSTGRES` is a DSN.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
 use super::{Conn, Settings, Store};
 use crate::id::Kind;
 use crate::secret::{Sealer, Secret};
+use crate::time::Timestamp;
 
 /// The DSN of a PostgreSQL server on which tests may create databases.
 pub const POSTGRES: &str = "CALLBOX_TEST_POSTGRES";
@@ -64,6 +67,13 @@ fn postgres(dsn: &str) -> Database {
 /// A sealer with a key that is the same in every test.
 pub fn sealer() -> Sealer {
     Sealer::from_text(&Secret::new("07".repeat(32))).unwrap()
+}
+
+/// A number as it would have been made at `at`.
+pub fn number_at(at: Timestamp) -> i64 {
+    static NEXT: AtomicI64 = AtomicI64::new(0);
+    // So many fit into one millisecond.
+    crate::id::floor(at) + NEXT.fetch_add(1, Ordering::Relaxed) % (1 << 21)
 }
 
 /// Whose rows are planted.

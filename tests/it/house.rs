@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules that do no I/O, read no clock and never await.
-const PURE: [&str; 5] = ["event", "json", "provider", "signature", "incident"];
+const PURE: [&str; 6] = ["event", "json", "provider", "signature", "incident", "retention"];
 
 /// What none of their lines may hold.
 const IMPURE: [&str; 14] = [

@@ -17,3 +17,4 @@ mod house;
 mod nodes;
 mod order;
 mod pressure;
+mod retention;

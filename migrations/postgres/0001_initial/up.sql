@@ -66,21 +66,23 @@ CREATE INDEX credentials_by_integration ON credentials (integration_id);
 
 -- The ledger: what was posted, and what became of it.
 CREATE TABLE requests (
-    id             BIGINT PRIMARY KEY NOT NULL,
-    tenant_id      TEXT NOT NULL,
-    integration_id TEXT,
-    route          TEXT NOT NULL,
-    verdict        TEXT NOT NULL,
-    status         INTEGER NOT NULL,
-    received_at    BIGINT NOT NULL,
-    headers        TEXT NOT NULL,
-    query          TEXT NOT NULL,
-    message        TEXT,
+    id              BIGINT PRIMARY KEY NOT NULL,
+    tenant_id       TEXT NOT NULL,
+    integration_id  TEXT,
+    route           TEXT NOT NULL,
+    verdict         TEXT NOT NULL,
+    status          INTEGER NOT NULL,
+    received_at     BIGINT NOT NULL,
+    headers         TEXT NOT NULL,
+    query           TEXT NOT NULL,
+    message         TEXT,
     -- The events of a request lie between these ids; last_event_id is NULL where there is one event only.
-    first_event_id BIGINT,
-    last_event_id  BIGINT,
+    first_event_id  BIGINT,
+    last_event_id   BIGINT,
+    -- When the body was dropped to make room; the rest of the row stays.
+    body_dropped_at BIGINT,
     -- Last, so that a list need not walk a long body's pages to reach what stands behind it.
-    body           BYTEA NOT NULL
+    body            BYTEA NOT NULL
 );
 
 -- Exact counts of refused requests; integration_id is '' where none is known.
@@ -198,6 +200,8 @@ CREATE TABLE seen_deliveries (
     expires_at     BIGINT NOT NULL,
     PRIMARY KEY (integration_id, delivery_id, body_hash)
 );
+-- Retention asks whether a request is remembered.
+CREATE INDEX seen_deliveries_by_request ON seen_deliveries (request_id);
 
 CREATE TABLE api_tokens (
     id           TEXT PRIMARY KEY NOT NULL,

@@ -32,6 +32,9 @@ use crate::time::Timestamp;
 /// Events of a request that a replay compares with.
 const COMPARED_MAX: i64 = 20_000;
 
+const DROPPED: &str = "the body of this request was dropped to make room, so it cannot be replayed; to keep bodies longer raise \
+     retention.ledger_bytes or give the database a larger disk";
+
 fn unavailable(refused: Refused) -> ApiError {
     ApiError::Unavailable(refused.to_string())
 }
@@ -192,6 +195,9 @@ pub async fn replay(
     let mut options = replaying::Options { dry_run: flag("dry_run"), force: flag("force"), notify: flag("notify"), draft: None };
     let draft = fields.object("options").flatten();
     fields.finish()?;
+    if row.body_dropped_at.is_some() {
+        return Err(ApiError::conflict(DROPPED));
+    }
     let integration_id = row.integration_id.as_deref().ok_or_else(|| ApiError::conflict("the request has no integration"))?;
     let integration = integration(&app, &caller, integration_id)?;
     options.draft = draft.map(|draft| compile(integration.provider, &draft)).transpose()?;

@@ -75,7 +75,7 @@ pub async fn show(app: web::Data<App>, caller: Caller, path: web::Path<String>) 
         let items: Vec<Value> = made.items.iter().rev().map(events::view).collect();
         map.insert("events".into(), items.into());
         map.insert("more_events".into(), made.next.is_some().into());
-        add_content(map, content);
+        add_content(map, content, row.body_dropped_at.is_some());
     }
     Ok(HttpResponse::Ok().json(answer))
 }
@@ -110,15 +110,17 @@ fn view(row: &Summary) -> Value {
         "status": row.status,
         "received_at": time(Some(row.received_at)),
         "message": row.message,
+        "body_dropped_at": time(row.body_dropped_at),
     })
 }
 
-/// The body as text where it is one, otherwise as base64.
-fn add_content(map: &mut serde_json::Map<String, Value>, content: Content) {
+/// The body as text where it is one, otherwise as base64; null where it was dropped, and is not just empty.
+fn add_content(map: &mut serde_json::Map<String, Value>, content: Content, dropped: bool) {
     let stored = |text: String| serde_json::from_str(&text).unwrap_or(Value::String(text));
     map.insert("headers".into(), stored(content.headers));
     map.insert("query".into(), stored(content.query));
     match String::from_utf8(content.body) {
+        Ok(_) if dropped => map.insert("body".into(), Value::Null),
         Ok(text) => map.insert("body".into(), text.into()),
         Err(error) => map.insert("body_base64".into(), STANDARD.encode(error.as_bytes()).into()),
     };

@@ -38,6 +38,10 @@ fn keys(entries: &[Entry]) -> Vec<&str> {
     entries.iter().flat_map(|entry| &entry.submission.items).map(|item| item.key.as_str()).collect()
 }
 
+fn job() -> Job {
+    Job { work: Box::new(|_| ()), changes_keys: false }
+}
+
 #[test]
 fn integrations_take_turns_and_each_keeps_its_order() {
     let queue = Queue::new(ROOMY);
@@ -141,7 +145,7 @@ fn draining_takes_everything_however_much_it_is() {
 fn jobs_go_first() {
     let queue = Queue::new(ROOMY);
     drop(push(&queue, request("int_a", "a")));
-    queue.push_job(Box::new(|_| ())).unwrap();
+    queue.push_job(job()).unwrap();
     assert!(matches!(queue.take(), Turn::Job(_)));
     assert_eq!(keys(&batch_of(&queue)), ["a"]);
 }
@@ -150,10 +154,10 @@ fn jobs_go_first() {
 fn a_closed_queue_takes_nothing_more_and_serves_what_waits() {
     let queue = Queue::new(ROOMY);
     drop(push(&queue, request("int_a", "a")));
-    queue.push_job(Box::new(|_| ())).unwrap();
+    queue.push_job(job()).unwrap();
     queue.close();
     assert!(matches!(queue.push(request("int_a", "b"), later()), Err(Refused::Closed)));
-    assert!(matches!(queue.push_job(Box::new(|_| ())), Err(Refused::Closed)));
+    assert!(matches!(queue.push_job(job()), Err(Refused::Closed)));
     assert!(matches!(queue.take(), Turn::Job(_)));
     assert_eq!(keys(&batch_of(&queue)), ["a"]);
     assert!(matches!(queue.take(), Turn::Closed));

@@ -8,12 +8,13 @@ use super::write::{each, insert};
 use crate::id;
 use crate::incident::{Incident, Status};
 use crate::statement;
-use crate::store::schema::incidents;
+use crate::store::facts::INCIDENT_NUMBER;
+use crate::store::schema::{facts, incidents};
 use crate::store::stmt::{Bind, Column};
 use crate::store::{Conn, Result};
 
 /// Gives each opened incident its number: on PostgreSQL from the sequence; on SQLite, where one thread writes, by counting on from
-/// the newest incident.
+/// the newest incident, or from a newer one that retention has removed.
 pub(super) fn number(conn: &mut Conn, opened: &mut [IncidentRow], next: &mut Option<i64>) -> Result<()> {
     if opened.is_empty() {
         return Ok(());
@@ -25,7 +26,10 @@ pub(super) fn number(conn: &mut Conn, opened: &mut [IncidentRow], next: &mut Opt
                 None => {
                     let newest: Option<i64> =
                         incidents::table.order(incidents::id.desc()).select(incidents::number).first(conn).optional()?;
-                    newest.unwrap_or(0).saturating_add(1)
+                    let removed: Option<String> =
+                        facts::table.find(INCIDENT_NUMBER).select(facts::value).first(conn).optional()?;
+                    let removed = removed.and_then(|number| number.parse().ok());
+                    newest.max(removed).unwrap_or(0).saturating_add(1)
                 }
             };
             let mut number = first;

@@ -1,13 +1,10 @@
 //! A disk that fills up under load, on a small file system of the test's own.
 
-use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
-
 use crate::support::api::event;
-use crate::support::{Api, Callbox, Database, eventually, skip};
+use crate::support::disk::SmallDisk;
+use crate::support::{Api, Callbox, Database, eventually};
 
 /// Requests that wait at once.
 const CALLERS: usize = 256;
@@ -16,55 +13,9 @@ const LOADERS: usize = 8;
 /// The size of the file system, as mount(8) reads it.
 const SIZE: &str = "24m";
 
-/// A tmpfs, unmounted when it is dropped.
-struct SmallDisk(TempDir);
-
-impl SmallDisk {
-    /// `None`, said loudly, where mounting is not permitted.
-    fn mount() -> Option<Self> {
-        let folder = TempDir::with_prefix("callbox-disk-").unwrap();
-        let options = format!("size={SIZE}");
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder.path()).output();
-        match mount {
-            Ok(output) if output.status.success() => Some(Self(folder)),
-            Ok(output) => {
-                skip(&format!("cannot mount a small disk: {}", String::from_utf8_lossy(&output.stderr).trim()));
-                None
-            }
-            Err(error) => {
-                skip(&format!("cannot mount a small disk: {error}"));
-                None
-            }
-        }
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Writes a file until nothing more fits.
-    fn fill(&self) -> std::path::PathBuf {
-        use std::io::Write as _;
-        let path = self.path().join("filler");
-        let mut file = std::fs::File::create(&path).unwrap();
-        // Smaller and smaller pieces, so that not one page is left.
-        for size in [1 << 20, 1 << 16, 1 << 12] {
-            while file.write_all(&vec![0_u8; size]).is_ok() {}
-        }
-        path
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Lazily: on a failed test the service may still hold its file.
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_answers_503_at_once_and_recovers_without_a_restart() {
-    let Some(disk) = SmallDisk::mount() else { return };
+    let Some(disk) = SmallDisk::mount(SIZE) else { return };
     let database = Database::sqlite_in(disk.path());
     let service = Callbox::start(&database).await;
     let integration = service.api().integration("events", "on a small disk").await;

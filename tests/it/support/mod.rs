@@ -12,6 +12,7 @@ pub mod database;
 pub mod api;
 pub mod authority;
 pub mod callbox;
+pub mod disk;
 pub mod poll;
 pub mod raw;
 pub mod secrets;

@@ -124,8 +124,15 @@ async fn a_timeline_follows_its_chain_and_a_request_shows_its_events() {
         let binary = testing::plant_request(&mut conn, &place, &[0xff, 0x00], &[]);
         let shown = server.get(&format!("/requests/{binary}")).await.body;
         assert_eq!((&shown["body_base64"], shown.get("body")), (&json!("/wA="), None));
+        let dropped = testing::plant_request(&mut conn, &place, b"{}", &[]);
+        crate::store::retention::drop_bodies(&mut conn, &[crate::id::number(&dropped)], START).unwrap();
+        let shown = server.get(&format!("/requests/{dropped}")).await.body;
+        assert_eq!((&shown["body"], &shown["body_dropped_at"]), (&json!(null), &json!(START)), "dropped, and not just empty");
+        let replayed = server.post(&format!("/requests/{dropped}/replay"), json!({})).await;
+        let message = replayed.body["error"]["message"].as_str().unwrap();
+        assert!(replayed.status == 409 && message.contains("was dropped to make room"), "{message}");
         for (filter, count) in
-            [("q=100%25%20fine", 2), ("q=integrations", 2), (&format!("q={request}"), 1), ("verdict=limited", 0)]
+            [("q=100%25%20fine", 3), ("q=integrations", 3), (&format!("q={request}"), 1), ("verdict=limited", 0)]
         {
             let listed = server.get(&format!("/requests?{filter}")).await.body;
             assert_eq!(listed["items"].as_array().unwrap().len(), count, "{filter}");
