@@ -18,7 +18,7 @@ use callbox::ingest::snapshot::{Credential, CredentialKind, Integration, Policy,
 use callbox::ingest::submission::{Ledger, Mode, Posted, Submission, Verdict};
 use callbox::provider::fixture::Fixture;
 use callbox::provider::path::Path;
-use callbox::provider::{self, Clock, Compiled, PROVIDERS, Request};
+use callbox::provider::{self, Clock, Compiled, Registry, Request};
 use callbox::secret::{CredentialHash, Secret};
 use callbox::signature::{self, GITHUB, Scheme};
 use callbox::time::Timestamp;
@@ -35,7 +35,7 @@ fn report(key: &str) -> Posted {
 /// Parsing and reading each provider's first fixture.
 fn normalise(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("normalise");
-    for provider in PROVIDERS {
+    for provider in Registry::built_in().tools() {
         let kind = provider.meta().kind;
         let file = format!("{}/fixtures/{kind}/trigger.http", env!("CARGO_MANIFEST_DIR"));
         let Ok(bytes) = std::fs::read(&file) else { continue };
@@ -99,7 +99,7 @@ fn paths(criterion: &mut Criterion) {
 
 fn integration(number: usize) -> (CredentialHash, Arc<Integration>) {
     let hash = CredentialHash::of(&format!("{number:032x}"));
-    let provider = provider::by_type("events").expect("a provider");
+    let provider = Registry::built_in().by_type("events").expect("a provider");
     let credential = Credential {
         id: format!("crd_{number}"),
         kind: CredentialKind::Key,

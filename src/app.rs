@@ -3,6 +3,7 @@
 mod commands;
 mod doctor;
 mod keep;
+mod recipes;
 pub mod retain;
 mod start;
 mod tick;
@@ -22,6 +23,7 @@ use crate::ingest::refusals::Refusals;
 use crate::ingest::submission::{Receipt, Refused, Submission};
 use crate::ingest::timers::Timers;
 use crate::metrics::Metrics;
+use crate::provider::Registry;
 use crate::secret::{CredentialHash, Sealer};
 use crate::store::Store;
 use crate::time::{Clock, Timestamp};
@@ -36,6 +38,8 @@ pub struct App {
     pub store: Store,
     /// The way to write.
     pub committer: Committer,
+    /// Every tool that there is.
+    pub tools: &'static Registry,
     /// The configuration in memory.
     pub directory: Directory,
     /// Seals and opens secrets.

@@ -35,6 +35,8 @@ pub struct Config {
     pub retention: Policy,
     /// Section `shutdown`.
     pub shutdown: Shutdown,
+    /// Section `providers`.
+    pub providers: Providers,
     /// Section `log`.
     pub log: Log,
     /// What is not wrong but should be told at start: files with secrets that everybody on the machine can read.
@@ -121,6 +123,13 @@ pub struct Limits {
 pub struct Shutdown {
     /// Time for requests in flight.
     pub grace: Duration,
+}
+
+/// Where tools are described besides those that are built in.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Providers {
+    /// A folder of recipes.
+    pub recipes: Option<PathBuf>,
 }
 
 /// What is logged.

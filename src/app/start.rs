@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::keep::{self, Kept};
 use super::retain::{self, Gauge};
-use super::{App, tick};
+use super::{App, recipes, tick};
 use crate::config::{Config, Database};
 use crate::http::body::Bodies;
 use crate::http::server::{self, Face};
@@ -23,6 +23,7 @@ use crate::ingest::queue;
 use crate::ingest::refusals::Refusals;
 use crate::ingest::timers::Timers;
 use crate::metrics::Metrics;
+use crate::provider::Registry;
 use crate::secret::{CredentialHash, Sealer, Secret};
 use crate::store::{self, Settings, Store};
 use crate::time::Clock;
@@ -100,6 +101,7 @@ pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Running> {
 }
 
 fn build(config: &Config, clock: Clock, kept: &Kept) -> anyhow::Result<Arc<App>> {
+    let tools = recipes::load(config)?;
     let store = Store::open(open_store(config)?)?;
     let mut conn = store.writer()?;
     let sealer = Sealer::from_text(&master_key(kept, &config.store.database, &mut conn)?)?;
@@ -111,7 +113,7 @@ fn build(config: &Config, clock: Clock, kept: &Kept) -> anyhow::Result<Arc<App>>
         admin_token = token_beside(&mut conn, path, &default_tenant, &clock)?;
     }
     drop(conn);
-    let parts = Parts { store, sealer, clock, default_tenant, admin_token };
+    let parts = Parts { store, sealer, clock, default_tenant, admin_token, tools };
     let app = assemble(parts, config)?;
     resume(&app)?;
     Ok(Arc::new(app))
@@ -138,6 +140,8 @@ pub struct Parts {
     pub default_tenant: Arc<str>,
     /// The administrator's token from the settings.
     pub admin_token: Option<Secret>,
+    /// Every tool that there is.
+    pub tools: &'static Registry,
 }
 
 /// Puts a service together; nothing listens yet.
@@ -145,7 +149,7 @@ pub struct Parts {
 /// # Errors
 /// The configuration cannot be read, or a thread cannot be started.
 pub fn assemble(parts: Parts, config: &Config) -> anyhow::Result<App> {
-    let Parts { store, sealer, clock, default_tenant, admin_token } = parts;
+    let Parts { store, sealer, clock, default_tenant, admin_token, tools } = parts;
     let metrics = Arc::new(Metrics::new());
     let limits = &config.limits;
     let settings = Committing {
@@ -156,7 +160,8 @@ pub fn assemble(parts: Parts, config: &Config) -> anyhow::Result<App> {
     };
     Ok(App {
         committer: Committer::start(store.clone(), settings, &metrics)?,
-        directory: Directory::open(store.clone(), sealer.clone())?,
+        directory: Directory::open(store.clone(), sealer.clone(), tools)?,
+        tools,
         store,
         sealer,
         clock,

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::snapshot::Snapshot;
+use crate::provider::Registry;
 use crate::secret::{CredentialHash, Sealer};
 use crate::store::{self, Result, Store};
 
@@ -23,6 +24,7 @@ const MISSES_MAX: usize = 10_000;
 pub struct Directory {
     store: Store,
     sealer: Sealer,
+    tools: &'static Registry,
     current: ArcSwap<Snapshot>,
     /// When the present snapshot was last known to be the newest, in milliseconds since `born`.
     confirmed: AtomicU64,
@@ -37,11 +39,12 @@ impl Directory {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn open(store: Store, sealer: Sealer) -> Result<Self> {
-        let snapshot = store.read_now(|conn| store::snapshot::load(conn, &sealer))?;
+    pub fn open(store: Store, sealer: Sealer, tools: &'static Registry) -> Result<Self> {
+        let snapshot = store.read_now(|conn| store::snapshot::load(conn, &sealer, tools))?;
         Ok(Self {
             store,
             sealer,
+            tools,
             current: ArcSwap::from_pointee(snapshot),
             confirmed: AtomicU64::new(0),
             born: Instant::now(),
@@ -77,14 +80,14 @@ impl Directory {
     async fn ask(&self) -> Result<()> {
         let asked = self.born.elapsed();
         let have = self.current.load().version;
-        let sealer = self.sealer.clone();
+        let (sealer, tools) = (self.sealer.clone(), self.tools);
         let newer = self
             .store
             .read(move |conn| {
                 if store::snapshot::version(conn)? == have {
                     return Ok(None);
                 }
-                store::snapshot::load(conn, &sealer).map(Some)
+                store::snapshot::load(conn, &sealer, tools).map(Some)
             })
             .await?;
         if let Some(snapshot) = newer {

@@ -212,7 +212,7 @@ fn admit(
     inbound: &Inbound,
 ) -> Result<Option<String>, Refusal> {
     let refuse = |reason| Refusal::new(reason, Some(integration));
-    native::is_at(integration, Some(provider.meta().kind))?;
+    native::is_at(app, integration, provider.meta().kind)?;
     let limit = native::body_limit(app, integration);
     if inbound.body.len() > limit {
         return Err(refuse(Reason::TooLarge(limit)));

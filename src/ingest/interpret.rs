@@ -11,7 +11,7 @@ use super::submission::Posted;
 use crate::event::{Action, ChangeEvent, Event};
 use crate::incident::{Outcome, Report};
 use crate::json;
-use crate::provider::{Clock, Compiled, Item, Mapped, Method, Origin, Provider, Reply, Request, unmapped};
+use crate::provider::{self, Clock, Compiled, Item, Mapped, Method, Origin, Provider, Reply, Request, unmapped};
 use crate::time::Timestamp;
 
 /// What a native body says.
@@ -79,7 +79,8 @@ pub fn native(material: &Material<'_>) -> Result<Interpreted, Reason> {
     let Material { provider, options, inbound } = material;
     let meta = provider.meta();
     let bodiless = match inbound.method.as_str() {
-        "POST" | "PUT" => false,
+        // A tool that can put everything into the query may do so whatever the method.
+        "POST" | "PUT" => meta.methods.contains(&Method::Get) && provider::has_parameters(&inbound.query),
         "GET" if meta.methods.contains(&Method::Get) => true,
         "OPTIONS" if meta.methods.contains(&Method::Options) => true,
         _ => return Err(Reason::MethodNotAllowed),
@@ -134,7 +135,7 @@ impl Catch<'_> {
 
     fn catch(&self, at: String, why: Cow<'static, str>) -> Interpretation {
         let value = self.value.and_then(|value| value.pointer(&at));
-        let event = unmapped::event(self.provider.meta().kind, value, self.body, &why);
+        let event = unmapped::event(self.provider.meta(), value, self.body, &why);
         let rule = Cow::Borrowed("catch-all");
         let origin = Origin {
             at,

@@ -12,7 +12,6 @@ use super::submission::{Delivery, Mode, Submission, Verdict};
 use super::{ledger, lookup};
 use crate::app::App;
 use crate::incident::Actor;
-use crate::provider;
 use crate::secret::{CredentialHash, Secret};
 use crate::signature;
 use crate::time::Timestamp;
@@ -38,8 +37,7 @@ pub async fn find(app: &App, kind: &str, hook: Option<&str>, peer: std::net::IpA
     let (integration, hook) = lookup::credential(app, CredentialKind::Hook, &hash, peer)
         .await?
         .ok_or_else(|| Refusal::new(Reason::UnknownHook, None))?;
-    let named = provider::by_type(kind).map(|provider| provider.meta().kind);
-    is_at(&integration, named)?;
+    is_at(app, &integration, kind)?;
     Ok(Found { integration, hook })
 }
 
@@ -47,12 +45,15 @@ pub async fn find(app: &App, kind: &str, hook: Option<&str>, peer: std::net::IpA
 ///
 /// # Errors
 /// It was deleted, or is of another type.
-pub fn is_at(integration: &Arc<Integration>, kind: Option<&str>) -> Result<(), Refusal> {
+pub fn is_at(app: &App, integration: &Arc<Integration>, kind: &str) -> Result<(), Refusal> {
     if integration.deleted {
         return Err(Refusal::deleted(Reason::UnknownHook, integration));
     }
-    let own = integration.meta().kind;
-    if kind != Some(own) {
+    // Of a tool that is gone the path still says its type.
+    let lost = app.tools.is_lost(&integration.kind);
+    let own = if lost { integration.kind.as_str() } else { integration.meta().kind };
+    let named = app.tools.by_type(kind).map_or(kind, |tool| tool.meta().kind);
+    if named != own {
         return Err(Refusal::new(Reason::WrongType(format!("/api/integrations/{own}")), Some(integration)));
     }
     Ok(())

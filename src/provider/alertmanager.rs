@@ -9,7 +9,7 @@
 use serde_json::Value;
 
 use super::labels::{self, Context};
-use super::{Clock, Item, Meta, Normalised, Provider, Request, Resolves, Setup, Unmapped, setup};
+use super::{Clock, Item, Meta, Normalised, Provider, Request, Resolves, Unmapped};
 use crate::event::Action;
 use crate::signature::Scheme;
 
@@ -29,7 +29,7 @@ static META: Meta = Meta {
     key_headers: &[],
     secret_fields: &[],
     methods: &[],
-    setup: setup_text,
+    setup: include_str!("setup/alertmanager.md"),
 };
 
 const SOURCES: &[&str] =
@@ -84,8 +84,4 @@ fn direct(alerts: &[Value], request: &Request<'_>) -> Normalised {
     }
     let context = context(&Value::Null, true, request);
     Normalised::many(alerts.iter().enumerate().map(|(n, alert)| labels::item(alert, &context, format!("/{n}"))).collect())
-}
-
-fn setup_text(values: &Setup<'_>) -> String {
-    setup::fill(include_str!("setup/alertmanager.md"), values)
 }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::read::{self, Found};
-use super::{Clock, Item, Mapped, Meta, Normalised, Origin, Provider, Request, Resolves, Setup, Unmapped, labels, setup, tokens};
+use super::{Clock, Item, Mapped, Meta, Normalised, Origin, Provider, Request, Resolves, Unmapped, labels, tokens};
 use crate::event::{Action, ChangeEvent, DedupKey, Event, Link, SUMMARY_MAX, Severity, clip};
 use crate::signature::Scheme;
 
@@ -29,7 +29,7 @@ static META: Meta = Meta {
     key_headers: &[],
     secret_fields: &[],
     methods: &[],
-    setup: setup_text,
+    setup: include_str!("setup/coroot.md"),
 };
 
 impl Provider for Coroot {
@@ -221,8 +221,4 @@ fn change(body: &Value, summary: &str, application: &str) -> ChangeEvent {
         links: href.map(|href| Link { href, text: Some(META.name.to_owned()) }).into_iter().collect(),
         images: Vec::new(),
     }
-}
-
-fn setup_text(values: &Setup<'_>) -> String {
-    setup::fill(include_str!("setup/coroot.md"), values)
 }

@@ -7,7 +7,7 @@
 
 use serde_json::Value;
 
-use super::{Clock, Item, Meta, Normalised, Provider, Request, Resolves, Setup, Unmapped, setup};
+use super::{Clock, Item, Meta, Normalised, Provider, Request, Resolves, Unmapped, body};
 use crate::signature::Scheme;
 
 mod fields;
@@ -29,7 +29,7 @@ static META: Meta = Meta {
     key_headers: &[],
     secret_fields: &[],
     methods: &[],
-    setup: setup_text,
+    setup: include_str!("setup/datadog.md"),
 };
 
 impl Provider for Datadog {
@@ -39,19 +39,19 @@ impl Provider for Datadog {
 
     fn normalise(&self, request: &Request<'_>) -> Result<Normalised, Unmapped> {
         let form;
-        let body = match request.json {
-            Some(body) => body,
+        let sent = match request.json {
+            Some(json) => json,
             None => {
-                form = fields::form(request.body).ok_or(Unmapped::new("the body is neither JSON nor a form"))?;
+                form = body::form(request.body).ok_or(Unmapped::new("the body is neither JSON nor a form"))?;
                 &form
             }
         };
-        match body {
+        match sent {
             Value::Array(bodies) if bodies.is_empty() => Ok(Normalised::ignored("the list of events is empty")),
             Value::Array(bodies) => {
                 Ok(Normalised::many(bodies.iter().enumerate().map(|(n, body)| item(body, format!("/{n}"), request)).collect()))
             }
-            _ => match item(body, String::new(), request) {
+            _ => match item(sent, String::new(), request) {
                 Item::Unmapped { why, .. } => Err(Unmapped { why }),
                 item => Ok(Normalised::one(item)),
             },
@@ -65,8 +65,4 @@ fn item(body: &Value, at: String, request: &Request<'_>) -> Item {
         Ok(mapped) => Item::Event(Box::new(mapped)),
         Err(why) => Item::Unmapped { at, why: why.into() },
     }
-}
-
-fn setup_text(values: &Setup<'_>) -> String {
-    setup::fill(include_str!("setup/datadog.md"), values)
 }

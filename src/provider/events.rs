@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::read::{self, Found};
 use super::{
-    Clock, Item, Mapped, Meta, Normalised, Origin, Provider, Request, Resolves, Setup, Unmapped, key, labels, setup, tokens,
+    Clock, Item, Mapped, Meta, Normalised, Origin, Provider, Request, Resolves, Unmapped, key, labels, tokens,
 };
 use crate::event::{Action, DedupKey, Event, Image, LINKS_MAX, Link, Severity};
 use crate::signature::Scheme;
@@ -33,7 +33,7 @@ static META: Meta = Meta {
     key_headers: &[],
     secret_fields: SECRET_FIELDS,
     methods: &[],
-    setup: setup_text,
+    setup: include_str!("setup/events.md"),
 };
 
 /// Where this form carries credentials.
@@ -70,7 +70,7 @@ pub fn is_events_body(body: &Value) -> bool {
 }
 
 /// Reads one event of either version; `tool` names the source of an event without one.
-pub fn item(body: &Value, at: String, tool: &'static str, request: &Request<'_>) -> Item {
+pub fn item(body: &Value, at: String, tool: &str, request: &Request<'_>) -> Item {
     if !body.is_object() {
         return Item::Unmapped { at, why: "the event is not an object".into() };
     }
@@ -178,16 +178,12 @@ fn image(value: &Value) -> Option<Image> {
 }
 
 /// A body without its top-level credential fields, to be shown with an incident.
-pub fn without_secrets(body: &Value, secrets: &[&str]) -> Value {
+pub fn without_secrets(body: &Value, secrets: &[impl AsRef<str>]) -> Value {
     match body {
         Value::Object(members) => {
-            let shown = members.iter().filter(|(name, _)| !secrets.contains(&name.as_str()));
+            let shown = members.iter().filter(|(name, _)| !secrets.iter().any(|secret| secret.as_ref() == *name));
             Value::Object(shown.map(|(name, value)| (name.clone(), value.clone())).collect::<Map<_, _>>())
         }
         other => other.clone(),
     }
-}
-
-fn setup_text(values: &Setup<'_>) -> String {
-    setup::fill(include_str!("setup/events.md"), values)
 }

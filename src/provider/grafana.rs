@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::labels::{self, Context};
 use super::read::{self, Found};
 use super::{
-    Clock, Compiled, Item, Meta, Normalised, OptionProblem, Origin, Provider, Request, Resolves, Setup, Unmapped, key, setup,
+    Clock, Compiled, Item, Meta, Normalised, OptionProblem, Origin, Provider, Request, Resolves, Unmapped, key,
     tokens,
 };
 use crate::event::{Action, DedupKey, Event, Image, Severity};
@@ -54,7 +54,7 @@ static META: Meta = Meta {
     key_headers: &[],
     secret_fields: &[],
     methods: &[],
-    setup: setup_text,
+    setup: include_str!("setup/grafana.md"),
 };
 
 const SOURCES: &[&str] = &[
@@ -238,10 +238,6 @@ fn dashboard_key(body: &Value) -> Option<(DedupKey, &'static str)> {
         return Some((DedupKey::lenient(&text)?, from));
     }
     Some((DedupKey::lenient(&format!("rule-name:{}", scalar("ruleName")?))?, "ruleName"))
-}
-
-fn setup_text(values: &Setup<'_>) -> String {
-    setup::fill(include_str!("setup/grafana.md"), values)
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! A user's mapping: which paths of a body hold which fields of an event, and what its words mean.
 //!
-//! Owns the options and their problems. What a mapped value becomes, and what happens where a path finds nothing, is decided in
-//! [`super::webhook`].
+//! Owns the options and their problems; what becomes of them is a [`Plan`], and reading by it is [`super::plan`]'s business.
 
 use std::borrow::Cow;
 
@@ -9,12 +8,24 @@ use serde_json::{Map, Value};
 
 use super::OptionProblem;
 use super::path::Path;
+use super::plan::{Field, Labels, Names, Plan, Template, Words};
+use super::tokens::Meaning;
 use crate::event::{Action, Severity};
 
 /// Paths that one field may list.
 const PATHS_MAX: usize = 8;
 /// Words that one list may hold.
 const WORDS_MAX: usize = 64;
+
+/// What traces and warnings call the fields.
+pub static LABELS: Labels = Labels {
+    action: "mapping.actionField",
+    severity: "mapping.severityField",
+    key: "mapping.dedupKeyField",
+    summary: "mapping.summaryField",
+    source: "mapping.sourceField",
+    items: "mapping.itemsField",
+};
 
 /// Every option, as documented; the same names in snake_case are accepted.
 pub const OPTIONS: &[&str] = &[
@@ -32,102 +43,59 @@ pub const OPTIONS: &[&str] = &[
     "linkField",
 ];
 
-/// Paths in the order in which they are tried: the first that selects something counts.
-pub type Field = Vec<Path>;
-
-/// A compiled mapping. An empty [`Field`] is one that the user did not map.
-#[derive(Clone, Debug, Default)]
-pub struct Mapping {
-    /// `summaryField`.
-    pub summary: Field,
-    /// `severityField`.
-    pub severity: Field,
-    /// `dedupKeyField`.
-    pub dedup_key: Field,
-    /// `sourceField`.
-    pub source: Field,
-    /// `actionField`.
-    pub action: Field,
-    /// `itemsField`: the list whose elements are the alerts.
-    pub items: Field,
-    /// `timestampField`.
-    pub timestamp: Field,
-    /// `linkField`.
-    pub link: Field,
-    /// `triggerValues`, `acknowledgeValues`, `resolveValues`: words and what they ask for.
-    actions: Vec<(String, Action)>,
-    /// `severityMap`.
-    severities: Vec<(String, Severity)>,
+/// Puts the value of the option `mapping` into `plan`.
+///
+/// # Errors
+/// Every problem, named below `mapping`.
+pub fn compile(mut plan: Plan, value: &Value) -> Result<Plan, Vec<OptionProblem>> {
+    let Value::Object(options) = value else {
+        return Err(vec![OptionProblem::new("mapping", "must be an object")]);
+    };
+    let mut problems = Vec::new();
+    for (name, value) in options.iter().filter(|(_, value)| !value.is_null()) {
+        if let Err(problem) = set(&mut plan, name, value) {
+            let option = format!("mapping.{name}");
+            problems.push(match problem {
+                Some(problem) => OptionProblem::new(option, problem),
+                None => OptionProblem { option, ..OptionProblem::unknown(&camel(name), OPTIONS) },
+            });
+        }
+    }
+    if problems.is_empty() { Ok(plan) } else { Err(problems) }
 }
 
-impl Mapping {
-    /// Compiles the value of the option `mapping`.
-    ///
-    /// # Errors
-    /// Every problem, named below `mapping`.
-    pub fn compile(value: &Value) -> Result<Self, Vec<OptionProblem>> {
-        let Value::Object(options) = value else {
-            return Err(vec![OptionProblem::new("mapping", "must be an object")]);
-        };
-        let mut mapping = Self::default();
-        let mut problems = Vec::new();
-        for (name, value) in options.iter().filter(|(_, value)| !value.is_null()) {
-            if let Err(problem) = mapping.set(name, value) {
-                let option = format!("mapping.{name}");
-                problems.push(match problem {
-                    Some(problem) => OptionProblem::new(option, problem),
-                    None => OptionProblem { option, ..OptionProblem::unknown(&camel(name), OPTIONS) },
-                });
-            }
-        }
-        if problems.is_empty() { Ok(mapping) } else { Err(problems) }
+/// Sets one option; the error is the problem, or `None` for a name that is no option.
+fn set(plan: &mut Plan, name: &str, value: &Value) -> Result<(), Option<Cow<'static, str>>> {
+    match camel(name).as_str() {
+        "summaryField" => plan.summary = field(value)?,
+        "severityField" => plan.severity.field = field(value)?,
+        "dedupKeyField" => plan.key = field(value)?,
+        "sourceField" => plan.source = field(value)?,
+        "actionField" => plan.action.field = field(value)?,
+        "itemsField" => plan.items = paths(value, Path::compile)?,
+        "timestampField" => plan.occurred_at = field(value)?,
+        "linkField" => plan.links = vec![("Link".to_owned(), field(value)?)],
+        "triggerValues" => words(&mut plan.action, value, Action::Trigger)?,
+        "acknowledgeValues" => words(&mut plan.action, value, Action::Acknowledge)?,
+        "resolveValues" => words(&mut plan.action, value, Action::Resolve)?,
+        "severityMap" => severities(&mut plan.severity, value)?,
+        _ => return Err(None),
     }
+    Ok(())
+}
 
-    /// The action that the user's lists give to `word`, ASCII case aside.
-    pub fn action_of(&self, word: &str) -> Option<Action> {
-        self.actions.iter().find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|(_, action)| *action)
+fn words(known: &mut Words<Meaning>, value: &Value, action: Action) -> Result<(), Cow<'static, str>> {
+    let words: Option<Vec<String>> = match value {
+        Value::Array(list) if list.len() <= WORDS_MAX => list.iter().map(word).collect(),
+        one => word(one).map(|word| vec![word]),
+    };
+    for word in words.ok_or(format!("must be a word or a list of at most {WORDS_MAX} words"))? {
+        known.add(&*word, Meaning::Act(action)).map_err(|other| {
+            let other = if let Meaning::Act(other) = other { other.as_str() } else { "nothing" };
+            format!("{word:?} is among the words for {other} too")
+        })?;
     }
-
-    /// The severity that the user's map gives to `word`, ASCII case aside.
-    pub fn severity_of(&self, word: &str) -> Option<Severity> {
-        self.severities.iter().find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|(_, severity)| *severity)
-    }
-
-    /// Sets one option; the error is the problem, or `None` for a name that is no option.
-    fn set(&mut self, name: &str, value: &Value) -> Result<(), Option<Cow<'static, str>>> {
-        match camel(name).as_str() {
-            "summaryField" => self.summary = field(value)?,
-            "severityField" => self.severity = field(value)?,
-            "dedupKeyField" => self.dedup_key = field(value)?,
-            "sourceField" => self.source = field(value)?,
-            "actionField" => self.action = field(value)?,
-            "itemsField" => self.items = field(value)?,
-            "timestampField" => self.timestamp = field(value)?,
-            "linkField" => self.link = field(value)?,
-            "triggerValues" => self.words(value, Action::Trigger)?,
-            "acknowledgeValues" => self.words(value, Action::Acknowledge)?,
-            "resolveValues" => self.words(value, Action::Resolve)?,
-            "severityMap" => self.severities = severities(value)?,
-            _ => return Err(None),
-        }
-        Ok(())
-    }
-
-    fn words(&mut self, value: &Value, action: Action) -> Result<(), Cow<'static, str>> {
-        let words: Option<Vec<String>> = match value {
-            Value::Array(list) if list.len() <= WORDS_MAX => list.iter().map(word).collect(),
-            one => word(one).map(|word| vec![word]),
-        };
-        for word in words.ok_or(format!("must be a word or a list of at most {WORDS_MAX} words"))? {
-            match self.action_of(&word) {
-                Some(other) if other != action => {
-                    return Err(format!("{word:?} is among the words for {} too", other.as_str()).into());
-                }
-                _ => self.actions.push((word, action)),
-            }
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// `dedup_key_field` as `dedupKeyField`.
@@ -147,6 +115,10 @@ fn word(value: &Value) -> Option<String> {
 }
 
 fn field(value: &Value) -> Result<Field, Cow<'static, str>> {
+    paths(value, |path| Template::path(path, Names::Exact))
+}
+
+fn paths<T>(value: &Value, compile: impl Fn(&str) -> Result<T, Cow<'static, str>>) -> Result<Vec<T>, Cow<'static, str>> {
     let wrong = || Cow::Owned(format!("must be a path or a list of 1 to {PATHS_MAX} paths"));
     let paths: Vec<&str> = match value {
         Value::String(path) => vec![path],
@@ -155,19 +127,19 @@ fn field(value: &Value) -> Result<Field, Cow<'static, str>> {
         }
         _ => return Err(wrong()),
     };
-    paths.into_iter().map(|path| Path::compile(path).map_err(|why| format!("{path:?} {why}").into())).collect()
+    paths.into_iter().map(|path| compile(path).map_err(|why| format!("{path:?} {why}").into())).collect()
 }
 
-fn severities(value: &Value) -> Result<Vec<(String, Severity)>, Cow<'static, str>> {
-    let one = |(word, severity): (&String, &Value)| {
+fn severities(known: &mut Words<Severity>, value: &Value) -> Result<(), Cow<'static, str>> {
+    let Some(map) = value.as_object().filter(|map| map.len() <= WORDS_MAX) else {
+        return Err(format!("must be an object of at most {WORDS_MAX} words, each with a severity").into());
+    };
+    for (word, severity) in Map::iter(map) {
         let severity = severity.as_str().and_then(|word| Severity::parse(&word.trim().to_ascii_lowercase()));
         let severity = severity.ok_or(format!("{word:?} must be given critical, error, warning or info"))?;
-        Ok((word.trim().to_owned(), severity))
-    };
-    match value {
-        Value::Object(map) if map.len() <= WORDS_MAX => Map::iter(map).map(one).collect(),
-        _ => Err(format!("must be an object of at most {WORDS_MAX} words, each with a severity").into()),
+        known.add(word.trim(), severity).map_err(|other| format!("{word:?} is given {} too", other.as_str()))?;
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -176,7 +148,7 @@ mod tests {
     use serde_json::json;
 
     fn problems(mapping: &Value) -> Vec<String> {
-        let problems = Mapping::compile(mapping).err().unwrap_or_default();
+        let problems = compile(Plan::new("Webhook", &LABELS), mapping).err().unwrap_or_default();
         problems.into_iter().map(|problem| format!("{}: {}", problem.option, problem.problem)).collect()
     }
 
@@ -187,12 +159,13 @@ mod tests {
             "triggerValues": ["BAD", 1], "acknowledgeValues": "seen", "resolveValues": ["good", true],
             "severityMap": {"red": "critical", "1": "Warning"}, "itemsField": "$.items[*]", "timestampField": "t", "linkField": "l"
         });
-        let mapping = Mapping::compile(&camel).unwrap();
+        let plan = compile(Plan::new("Webhook", &LABELS), &camel).unwrap();
+        let asks = |word: &str| plan.action.of(word);
         assert_eq!(camel.as_object().unwrap().len(), OPTIONS.len());
-        assert_eq!((mapping.action_of("bad"), mapping.action_of("1")), (Some(Action::Trigger), Some(Action::Trigger)));
-        assert_eq!((mapping.action_of("true"), mapping.action_of("goo")), (Some(Action::Resolve), None));
-        assert_eq!((mapping.severity_of("RED"), mapping.severity_of("1")), (Some(Severity::Critical), Some(Severity::Warning)));
-        assert_eq!(mapping.dedup_key.len(), 2);
+        assert_eq!((asks("bad"), asks("1")), (Some(Meaning::Act(Action::Trigger)), Some(Meaning::Act(Action::Trigger))));
+        assert_eq!((asks("true"), asks("goo")), (Some(Meaning::Act(Action::Resolve)), None));
+        assert_eq!((plan.severity.of("RED"), plan.severity.of("1")), (Some(Severity::Critical), Some(Severity::Warning)));
+        assert_eq!(plan.key.len(), 2);
         let snake = json!({"summary_field": "a", "dedup_key_field": "b", "resolve_values": ["x"], "severity_map": {}, "link_field": null});
         assert_eq!(problems(&snake), Vec::<String>::new());
     }

@@ -1,9 +1,11 @@
 //! Monitoring tools that can send us alerts: what each sends, what it means, and what it can prove.
 //!
-//! A provider is one file here, one folder under `fixtures/`, and one line in [`PROVIDERS`]. It turns a request into events and
-//! nothing more: no clock, no I/O, no state. What is verified is declared in [`Meta`] and done by [`crate::signature`].
+//! A simple tool is a [`recipe`]: one file in `recipes/` and one folder under `fixtures/`. A tool that needs code is one file here, one
+//! folder under `fixtures/`, and one line in [`PROVIDERS`]. Either turns a request into events and nothing more: no clock, no I/O, no
+//! state. What is verified is declared in [`Meta`] and done by [`crate::signature`]. The [`Registry`] finds a tool by its type.
 
 pub mod alertmanager;
+mod body;
 pub mod coroot;
 pub mod datadog;
 pub mod events;
@@ -13,7 +15,10 @@ pub mod key;
 pub mod labels;
 pub mod mapping;
 pub mod path;
+pub mod plan;
 pub mod read;
+pub mod recipe;
+mod registry;
 mod request;
 mod setup;
 #[cfg(test)]
@@ -32,9 +37,11 @@ use serde_json::Value;
 use crate::event::{ChangeEvent, Event};
 use crate::signature::Scheme;
 
+pub use body::has_parameters;
+pub use registry::Registry;
 pub use request::{Headers, Request};
 
-/// Every tool, in the order in which they are listed to people.
+/// The tools that need code, in the order in which they are listed to people.
 pub static PROVIDERS: &[&dyn Provider] =
     &[&alertmanager::Alertmanager, &grafana::Grafana, &datadog::Datadog, &coroot::Coroot, &events::Events, &webhook::Webhook];
 
@@ -43,16 +50,8 @@ pub const API: &str = "api";
 /// The type of the integration whose incidents say what threatens a tenant's alerts.
 pub const OWN: &str = "callbox";
 
-/// The provider whose type or alias is exactly `name`.
-pub fn by_type(name: &str) -> Option<&'static dyn Provider> {
-    PROVIDERS.iter().copied().find(|provider| {
-        let meta = provider.meta();
-        meta.kind == name || meta.aliases.contains(&name)
-    })
-}
-
 /// A monitoring tool that can send us alerts.
-pub trait Provider: Sync {
+pub trait Provider: Send + Sync {
     /// What is true of the tool whatever it sends.
     fn meta(&self) -> &'static Meta;
 
@@ -181,8 +180,15 @@ pub struct Meta {
     pub secret_fields: &'static [&'static str],
     /// Methods besides POST and PUT.
     pub methods: &'static [Method],
-    /// What to paste into the tool's own configuration.
-    pub setup: fn(&Setup<'_>) -> String,
+    /// What to paste into the tool's own configuration: a template.
+    pub setup: &'static str,
+}
+
+impl Meta {
+    /// What to paste into the tool's own configuration, filled with an integration's values.
+    pub fn setup(&self, values: &Setup<'_>) -> String {
+        setup::fill(self.setup, values)
+    }
 }
 
 /// A method that a tool sends besides POST and PUT.

@@ -103,7 +103,7 @@ pub fn time(value: &Value) -> Option<Parsed> {
 }
 
 /// Whether `text` is nothing but a template variable that its tool did not expand: `$ALERT_TRANSITION`, `*alertType*`,
-/// `{{ .Value }}`, `{EVENT.ID}`, `<no value>`. Such a text is absent, and above all never a key.
+/// `$HOSTNAME$`, `${event.id}`, `{{ .Value }}`, `{EVENT.ID}`, `<no value>`. Such a text is absent, and above all never a key.
 pub fn unexpanded(text: &str) -> bool {
     let text = text.trim();
     let between = |open: &str, close: &str| text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
@@ -114,6 +114,8 @@ pub fn unexpanded(text: &str) -> bool {
     let shouted = |text: &str| name(text) && !text.contains(|c: char| c.is_ascii_lowercase());
     text == "<no value>"
         || text.strip_prefix('$').is_some_and(shouted)
+        || between("${", "}").is_some_and(name)
+        || between("$", "$").is_some_and(name)
         || between("*", "*").is_some_and(name)
         || between("{{", "}}").is_some_and(|inner| !inner.contains("}}"))
         || between("{", "}").is_some_and(shouted)
@@ -147,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_variable_that_was_not_expanded_is_absent() {
-        for yes in ["$ALERT_TRANSITION", " $ID ", "*alertType*", "{{ .Labels.x }}", "{EVENT.ID}", "<no value>"] {
+        for yes in ["$ALERT_TRANSITION", " $ID ", "*alertType*", "{{ .Labels.x }}", "{EVENT.ID}", "<no value>", "$SERVICEDESC$", "$host.name$", "${latestEvent.id}"] {
             assert!(unexpanded(yes), "{yes}");
         }
         for no in

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::event::{Action, DedupKey, Event, Severity};
 
-use super::by_type;
+use super::Meta;
 
 /// Bytes of the payload that the incident shows.
 const SHOWN_MAX: usize = 16 * 1024;
@@ -23,14 +23,11 @@ const NAME_MAX: usize = 64;
 /// Credentials that senders copy into bodies whatever the tool.
 const SECRET_FIELDS: &[&str] = &["routing_key", "service_key", "integration_key", "api_key"];
 
-/// The catch-all event for `json` (a whole body, or one alert of it), or for a `body` that is not JSON. `tool` is a provider's
-/// type; `why` says what was missing, in words that name no value of the body. Severity `error`, key `unmapped:` and 16 hex
+/// The catch-all event for `json` (a whole body, or one alert of it), or for a `body` that is not JSON; `why` says what was missing, in words that name no value of the body. Severity `error`, key `unmapped:` and 16 hex
 /// digits of the payload's shape, or `unmapped:not-json`; the payload, without credential fields and at most 16 KiB of it, is in
 /// `custom_details.payload`.
-pub fn event(tool: &str, json: Option<&Value>, body: &[u8], why: &str) -> Event {
-    let provider = by_type(tool).map(|provider| provider.meta());
-    let name = provider.map_or(tool, |meta| meta.name);
-    let secrets = provider.map_or(&[][..], |meta| meta.secret_fields);
+pub fn event(tool: &Meta, json: Option<&Value>, body: &[u8], why: &str) -> Event {
+    let (name, secrets) = (tool.name, tool.secret_fields);
     let shape = json.map(shape).unwrap_or_default();
     let key = if json.is_none() { DedupKey::lenient("unmapped:not-json") } else { None };
     let key = key.unwrap_or_else(|| DedupKey::hashed("unmapped:", shape.as_bytes()));
@@ -139,6 +136,11 @@ impl Write for Limited {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::Registry;
+
+    fn event(tool: &str, json: Option<&Value>, body: &[u8], why: &str) -> Event {
+        super::event(Registry::built_in().by_type(tool).unwrap().meta(), json, body, why)
+    }
 
     fn key(value: &Value) -> String {
         event("webhook", Some(value), b"", "x").dedup_key.as_str().to_owned()

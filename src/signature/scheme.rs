@@ -128,18 +128,36 @@ pub enum Key {
     Whsec,
 }
 
-/// Most vendors: hex HMAC-SHA256 of the body and nothing around it.
-const PLAIN: Hmac = Hmac {
-    name: "HMAC-SHA256",
-    header: Cow::Borrowed("x-signature"),
-    also_header: None,
-    algorithm: Algorithm::Sha256,
-    encoding: Encoding::Hex,
-    prefix: Prefix::None,
-    separator: None,
-    signed: Signed::Body,
-    key: Key::Text,
-};
+impl Hmac {
+    /// Most vendors: hex HMAC-SHA256 of the body and nothing around it.
+    pub const PLAIN: Self = Self {
+        name: "HMAC",
+        header: Cow::Borrowed("x-signature"),
+        also_header: None,
+        algorithm: Algorithm::Sha256,
+        encoding: Encoding::Hex,
+        prefix: Prefix::None,
+        separator: None,
+        signed: Signed::Body,
+        key: Key::Text,
+    };
+}
+
+const PLAIN: Hmac = Hmac::PLAIN;
+
+/// The schemes that a recipe may name.
+const NAMED: &[(&str, Scheme)] = &[
+    ("generic", Scheme::Generic),
+    ("standard-webhooks", Scheme::StandardWebhooks),
+    ("github", Scheme::Hmac(GITHUB)),
+    ("bitbucket", Scheme::Hmac(BITBUCKET)),
+    ("grafana", Scheme::Hmac(GRAFANA)),
+    ("pagerduty", Scheme::Hmac(PAGERDUTY)),
+    ("sentry", Scheme::Hmac(SENTRY)),
+    ("slack", Scheme::Hmac(SLACK)),
+    ("splunk", Scheme::Hmac(SPLUNK)),
+    ("vercel", Scheme::Hmac(VERCEL)),
+];
 
 static GENERIC: Hmac =
     Hmac { name: "generic", also_header: Some("x-webhook-signature"), prefix: Prefix::Optional("sha256="), ..PLAIN };
@@ -198,6 +216,16 @@ pub const VERCEL: Hmac =
     Hmac { name: "Vercel", header: Cow::Borrowed("x-vercel-signature"), algorithm: Algorithm::Sha1, ..PLAIN };
 
 impl Scheme {
+    /// The scheme that a recipe calls `name`.
+    pub fn named(name: &str) -> Option<Self> {
+        NAMED.iter().find(|(known, _)| *known == name).map(|(_, scheme)| scheme.clone())
+    }
+
+    /// What recipes may call a scheme.
+    pub fn names() -> Vec<&'static str> {
+        NAMED.iter().map(|(name, _)| *name).collect()
+    }
+
     /// Grafana's scheme where the contact point names its headers: `header` instead of `X-Grafana-Alerting-Signature`, and
     /// `timestamp_header` where the timestamp is signed too (`<timestamp>:<body>`).
     pub fn grafana(header: Option<&str>, timestamp_header: Option<&str>) -> Self {

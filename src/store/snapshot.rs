@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use super::schema::{api_tokens, config_version, credentials, integrations, services};
 use super::{Conn, Result};
 use crate::ingest::snapshot::{Credential, CredentialKind, Integration, Policy, Service, Snapshot, Timers, Token};
-use crate::provider::{self, Compiled, Provider, Resolves};
+use crate::provider::{self, Compiled, Provider, Registry, Resolves};
 use crate::secret::{Cell, CredentialHash, Sealer};
 use crate::signature::Scheme;
 use crate::time::Timestamp;
@@ -69,7 +69,7 @@ pub fn bump(conn: &mut Conn) -> Result<()> {
 ///
 /// # Errors
 /// A query failed.
-pub fn load(conn: &mut Conn, sealer: &Sealer) -> Result<Snapshot> {
+pub fn load(conn: &mut Conn, sealer: &Sealer, tools: &Registry) -> Result<Snapshot> {
     let mut snapshot = Snapshot { version: version(conn)?, ..Snapshot::default() };
     let mut live: HashMap<String, Vec<CredentialRow>> = HashMap::new();
     let rows = credentials::table.select(CredentialRow::as_select()).order(credentials::id.desc()).load(conn)?;
@@ -79,7 +79,7 @@ pub fn load(conn: &mut Conn, sealer: &Sealer) -> Result<Snapshot> {
     load_services(conn, &mut snapshot)?;
     for row in integrations::table.select(IntegrationRow::as_select()).load(conn)? {
         let own = live.remove(&row.id).unwrap_or_default();
-        add(&mut snapshot, Arc::new(integration(row, own, sealer)));
+        add(&mut snapshot, Arc::new(integration(row, own, sealer, tools)));
     }
     load_tokens(conn, &mut snapshot)?;
     Ok(snapshot)
@@ -117,8 +117,11 @@ fn add(snapshot: &mut Snapshot, integration: Arc<Integration>) {
     snapshot.integrations.insert(Arc::clone(&integration.id), integration);
 }
 
-fn integration(row: IntegrationRow, rows: Vec<CredentialRow>, sealer: &Sealer) -> Integration {
-    let provider = provider::by_type(&row.kind).unwrap_or(&provider::events::Events);
+fn integration(row: IntegrationRow, rows: Vec<CredentialRow>, sealer: &Sealer, tools: &Registry) -> Integration {
+    let provider = tools.of_stored(&row.kind);
+    if tools.is_lost(&row.kind) && row.deleted_at.is_none() {
+        tracing::error!(integration = %row.id, r#type = %row.kind, "there is no tool of this type; its alerts are read by guesses");
+    }
     let mut sealed_shut = false;
     let credentials: Vec<Arc<Credential>> = rows
         .into_iter()

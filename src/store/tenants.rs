@@ -109,7 +109,7 @@ mod tests {
             let version = snapshot::version(&mut conn).unwrap();
             assert_eq!(ensure_default(&mut conn, Timestamp(2)).unwrap(), first);
             assert_eq!(snapshot::version(&mut conn).unwrap(), version, "the second time changes nothing");
-            let snapshot = snapshot::load(&mut conn, &testing::sealer()).unwrap();
+            let snapshot = snapshot::load(&mut conn, &testing::sealer(), crate::provider::Registry::built_in()).unwrap();
             assert!(snapshot.own.contains_key(first.as_str()));
             assert_eq!(snapshot.services.len(), 1);
             assert!(snapshot.services.values().all(|service| service.name == "default" && service.api_integration.is_some()));

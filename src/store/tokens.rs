@@ -265,7 +265,7 @@ mod tests {
             let text = create_admin(&mut conn, &tenant, "first", Timestamp(2)).unwrap();
             assert!(any_live(&mut conn, &tenant, Timestamp(2)).unwrap());
             let hash = CredentialHash::of(text.expose());
-            let load = |conn: &mut Conn| snapshot::load(conn, &testing::sealer()).unwrap();
+            let load = |conn: &mut Conn| snapshot::load(conn, &testing::sealer(), crate::provider::Registry::built_in()).unwrap();
             let token = load(&mut conn).tokens.get(&hash).cloned().unwrap();
             assert_eq!((token.name.as_str(), token.scopes.as_slice()), ("first", ["admin".to_owned()].as_slice()));
             revoke(&mut conn, &tenant, &token.id, Timestamp(3)).unwrap();

@@ -12,7 +12,7 @@ use callbox::ingest::explain::{self, Question};
 use callbox::ingest::fold::CATCH_ALL_OTHER;
 use callbox::ingest::native::{self, Found};
 use callbox::ingest::submission::Verdict;
-use callbox::provider::by_type;
+use callbox::provider::Registry;
 use callbox::time::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
@@ -205,7 +205,7 @@ impl Sender {
         let case = format!("{}: {}", sample.name, String::from_utf8_lossy(&sample.body[..sample.body.len().min(4_000)]));
         let inbound = service::inbound(sample, at);
         let question = Question {
-            provider: by_type(sample.kind).unwrap(),
+            provider: Registry::built_in().by_type(sample.kind).unwrap(),
             integration: Some(Arc::clone(&found.integration)),
             options: None,
             inbound: inbound.clone(),

@@ -49,6 +49,7 @@ impl World {
             clock: Clock::manual(NOW),
             default_tenant: tenant_id.into(),
             admin_token: None,
+            tools: crate::provider::Registry::built_in(),
         };
         let config = Config::load(None, std::iter::empty(), &Flags::default()).unwrap();
         Arc::new(assemble(parts, &config).unwrap())

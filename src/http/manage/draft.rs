@@ -6,7 +6,7 @@ use super::fields::Fields;
 use super::unknown;
 use crate::error::{ApiError, Problem};
 use crate::ingest::snapshot::Policy;
-use crate::provider::{self, Meta, PROVIDERS, Provider};
+use crate::provider::{Provider, Registry};
 use crate::secret::Secret;
 use crate::store::integrations::Integration;
 
@@ -56,10 +56,10 @@ impl Creation {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn read(mut fields: Fields) -> Result<Self, ApiError> {
+    pub fn read(mut fields: Fields, tools: &Registry) -> Result<Self, ApiError> {
         let kind = fields.text("type", NAME_MAX);
         let kind = fields.required("type", kind);
-        let provider = kind.and_then(|kind| tool(&mut fields, &kind));
+        let provider = kind.and_then(|kind| tool(&mut fields, tools, &kind));
         let name = fields.text("name", NAME_MAX);
         let name = fields.required("name", name);
         let key = key(&mut fields, "key");
@@ -175,13 +175,10 @@ impl Draft {
     }
 }
 
-fn tool(fields: &mut Fields, kind: &str) -> Option<&'static dyn Provider> {
-    let found = provider::by_type(kind);
+fn tool(fields: &mut Fields, tools: &Registry, kind: &str) -> Option<&'static dyn Provider> {
+    let found = tools.by_type(kind);
     if found.is_none() {
-        let metas: Vec<&Meta> = PROVIDERS.iter().map(|provider| provider.meta()).collect();
-        let known: Vec<&str> =
-            metas.iter().flat_map(|meta| [meta.kind].into_iter().chain(meta.aliases.iter().copied())).collect();
-        fields.problem("type", unknown("unknown type", kind, &known));
+        fields.problem("type", unknown("unknown type", kind, &tools.names()));
     }
     found
 }

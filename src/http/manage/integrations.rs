@@ -15,7 +15,7 @@ use crate::http::auth::{Caller, Scope};
 use crate::id::{self, Kind};
 use crate::ingest::acts;
 use crate::ingest::snapshot::CredentialKind;
-use crate::provider;
+use crate::provider::{self, Registry};
 use crate::secret::{Sealer, Secret};
 use crate::store::credentials::{self, Owner};
 use crate::store::integrations::{self, Filter, Integration, RATE_LIMIT_DEFAULT};
@@ -33,11 +33,11 @@ pub async fn create(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     caller.need(Scope::IntegrationsWrite)?;
-    let creation = Creation::read(Fields::read(&request, payload).await?)?;
+    let creation = Creation::read(Fields::read(&request, payload).await?, app.tools)?;
     let generated = creation.generate_secret.then(|| credentials::generate(CredentialKind::Secret)).transpose()?;
     let secret = generated.clone().or_else(|| creation.draft.signature_secret.clone().flatten());
-    let (who, sealer, now) = (caller.clone(), app.sealer.clone(), app.clock.now());
-    let loaded = change::commit(&app, move |conn| insert(conn, &who, &sealer, &creation, secret.as_ref(), now)).await?;
+    let (who, sealer, tools, now) = (caller.clone(), app.sealer.clone(), app.tools, app.clock.now());
+    let loaded = change::commit(&app, move |conn| insert(conn, &who, &sealer, tools, &creation, secret.as_ref(), now)).await?;
     Ok(HttpResponse::Created().json(with_secret(view::integration(&app, &caller, &loaded), generated)))
 }
 
@@ -45,6 +45,7 @@ fn insert(
     conn: &mut Conn,
     caller: &Caller,
     sealer: &Sealer,
+    tools: &Registry,
     creation: &Creation,
     secret: Option<&Secret>,
     now: Timestamp,
@@ -81,7 +82,7 @@ fn insert(
     if let Some(secret) = secret {
         credentials::add(conn, sealer, owner, CredentialKind::Secret, secret, now)?;
     }
-    let after = view::settings(&row);
+    let after = view::settings(tools, &row);
     audited(conn, caller, ("integration.created", &row.id), (None, Some(&after)), now)?;
     Ok(view::load_one(conn, row)?)
 }
@@ -92,7 +93,7 @@ pub async fn list(app: web::Data<App>, caller: Caller, request: HttpRequest) -> 
     let mut query = Query::of(&request);
     let paging = query.paging(&caller);
     let filter = Filter {
-        kind: query.text("type").map(|kind| provider::by_type(&kind).map_or(kind, |found| found.meta().kind.to_owned())),
+        kind: query.text("type").map(|kind| app.tools.by_type(&kind).map_or(kind, |found| found.meta().kind.to_owned())),
         service_id: query.text("service_id"),
         name: query.text("name"),
         built_in: query.word("built_in", &["true", "false"], |word| word.parse().ok()).unwrap_or(false),
@@ -141,8 +142,8 @@ pub async fn update(
     caller.need(Scope::IntegrationsWrite)?;
     let id = id_of(Kind::Integration, &path)?;
     let fields = Fields::read(&request, payload).await?;
-    let (who, sealer, now) = (caller.clone(), app.sealer.clone(), app.clock.now());
-    let loaded = change::commit(&app, move |conn| patch(conn, &who, &sealer, &id, fields, now)).await?;
+    let (who, sealer, tools, now) = (caller.clone(), app.sealer.clone(), app.tools, app.clock.now());
+    let loaded = change::commit(&app, move |conn| patch(conn, &who, &sealer, tools, &id, fields, now)).await?;
     Ok(HttpResponse::Ok().json(view::integration(&app, &caller, &loaded)))
 }
 
@@ -150,16 +151,17 @@ fn patch(
     conn: &mut Conn,
     caller: &Caller,
     sealer: &Sealer,
+    tools: &Registry,
     id: &str,
     fields: Fields,
     now: Timestamp,
 ) -> Result<Loaded, ApiError> {
     let row = integrations::find(conn, &caller.tenant_id, id)?.ok_or(ApiError::NotFound)?;
     let present = view::load_one(conn, row)?;
-    let draft = Draft::read_patch(fields, view::provider_of(&present.row), present.has_secret())?;
+    let draft = Draft::read_patch(fields, tools.of_stored(&present.row.kind), present.has_secret())?;
     let mut row = present.row;
     check_built_in(&row, Some(&draft))?;
-    let before = view::settings(&row);
+    let before = view::settings(tools, &row);
     draft.apply(&mut row);
     if let Some(name) = draft.name.as_ref().filter(|name| **name != row.name) {
         free_name(conn, caller, name)?;
@@ -172,7 +174,7 @@ fn patch(
     let secret = change_secret(conn, sealer, &mut row, draft.signature_secret.as_ref(), now)?;
     integrations::update(conn, &row, now)?;
     row.updated_at = now.0;
-    let mut after = view::settings(&row);
+    let mut after = view::settings(tools, &row);
     if let (Some(what), Some(map)) = (secret, after.as_object_mut()) {
         map.insert("signature_secret".into(), what.into());
     }
@@ -218,14 +220,14 @@ pub async fn delete(
     let mut query = Query::of(&request);
     let resolve = query.word("open", &["resolve"], |word| (word == "resolve").then_some(())).is_some();
     query.finish()?;
-    let (who, integration_id, now) = (caller.clone(), id.clone(), app.clock.now());
-    let open = change::commit(&app, move |conn| bury(conn, &who, &integration_id, resolve, now)).await?;
+    let (who, integration_id, tools, now) = (caller.clone(), id.clone(), app.tools, app.clock.now());
+    let open = change::commit(&app, move |conn| bury(conn, &who, tools, &integration_id, resolve, now)).await?;
     let resolved = if open > 0 { resolve_open(&app, &id, &caller.name).await? } else { 0 };
     Ok(HttpResponse::Ok().json(json!({"id": id, "deleted": true, "resolved_incidents": resolved})))
 }
 
 /// Marks the integration deleted and returns how many of its incidents are open.
-fn bury(conn: &mut Conn, caller: &Caller, id: &str, resolve: bool, now: Timestamp) -> Result<i64, ApiError> {
+fn bury(conn: &mut Conn, caller: &Caller, tools: &Registry, id: &str, resolve: bool, now: Timestamp) -> Result<i64, ApiError> {
     let mut row = integrations::find_with_deleted(conn, &caller.tenant_id, id)?.ok_or(ApiError::NotFound)?;
     let open = integrations::open_incidents(conn, &caller.tenant_id, id)?;
     if row.deleted_at.is_some() {
@@ -238,7 +240,7 @@ fn bury(conn: &mut Conn, caller: &Caller, id: &str, resolve: bool, now: Timestam
             details: Some(json!({"open_incidents": open})),
         });
     }
-    let before = view::settings(&row);
+    let before = view::settings(tools, &row);
     row.deleted_at = Some(now.0);
     row.live_name = None;
     integrations::update(conn, &row, now)?;

@@ -1,18 +1,20 @@
 //! The tools that can be integrated.
 
-use actix_web::HttpResponse;
+use actix_web::{HttpResponse, web};
 use serde_json::json;
 
+use crate::app::App;
 use crate::error::ApiError;
 use crate::http::auth::Caller;
-use crate::provider::PROVIDERS;
+use crate::provider::Provider;
 
 /// `GET /types`
-pub async fn list(_caller: Caller) -> Result<HttpResponse, ApiError> {
-    let items: Vec<_> = PROVIDERS
-        .iter()
-        .map(|provider| {
-            let meta = provider.meta();
+pub async fn list(app: web::Data<App>, _caller: Caller) -> Result<HttpResponse, ApiError> {
+    let items: Vec<_> = app
+        .tools
+        .tools()
+        .map(Provider::meta)
+        .map(|meta| {
             json!({
                 "type": meta.kind,
                 "name": meta.name,

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::duration;
 use crate::http::auth::{Caller, Scope};
 use crate::ingest::snapshot::{CredentialKind, Snapshot};
-use crate::provider::{self, Provider, Setup};
+use crate::provider::{Registry, Setup};
 use crate::secret::Secret;
 use crate::store::credentials::Credential;
 use crate::store::integrations::Integration;
@@ -65,8 +65,8 @@ pub fn load_one(conn: &mut Conn, row: Integration) -> store::Result<Loaded> {
 }
 
 /// The settings alone: what the audit log records. Holds no secret.
-pub fn settings(row: &Integration) -> Value {
-    let provider = provider_of(row);
+pub fn settings(tools: &Registry, row: &Integration) -> Value {
+    let provider = tools.of_stored(&row.kind);
     let options: Value = serde_json::from_str(&row.options).unwrap_or_else(|_| json!({}));
     let auto_resolve = row.auto_resolve_after.or(store::snapshot::auto_resolve_default(&row.kind, provider)).unwrap_or(0);
     json!({
@@ -85,16 +85,11 @@ pub fn settings(row: &Integration) -> Value {
     })
 }
 
-/// The tool of a row; built-in integrations take plain events.
-pub fn provider_of(row: &Integration) -> &'static dyn Provider {
-    provider::by_type(&row.kind).unwrap_or(&provider::events::Events)
-}
-
 /// The whole integration, as `caller` may see it.
 pub fn integration(app: &App, caller: &Caller, loaded: &Loaded) -> Value {
     let now = app.clock.now();
     let snapshot = app.directory.snapshot();
-    let mut view = settings(&loaded.row);
+    let mut view = settings(app.tools, &loaded.row);
     let Some(map) = view.as_object_mut() else { return view };
     if loaded.has_secret() {
         map.insert("policy".into(), "signature".into());
@@ -104,6 +99,12 @@ pub fn integration(app: &App, caller: &Caller, loaded: &Loaded) -> Value {
         map.insert(name.into(), live.into());
     }
     let mut warnings = loaded.warnings(&snapshot);
+    if app.tools.is_lost(&loaded.row.kind) {
+        warnings.push(format!(
+            "there is no tool of type {:?}: put its recipe back into the folder of recipes; until then its alerts are read by guesses",
+            loaded.row.kind
+        ));
+    }
     let shows = caller.may(Scope::IntegrationsWrite) && !loaded.row.built_in();
     let opened = if shows { open(app, loaded, now, &mut warnings) } else { None };
     add_opened(app, loaded, opened, map);
@@ -193,7 +194,7 @@ fn add_opened(app: &App, loaded: &Loaded, opened: Option<(Secret, Secret)>, map:
         signed: loaded.has_secret(),
         key_required: row.policy.as_deref() == Some("key") && !loaded.has_secret(),
     };
-    map.insert("setup".into(), (provider_of(row).meta().setup)(&setup).into());
+    map.insert("setup".into(), app.tools.of_stored(&row.kind).meta().setup(&setup).into());
     map.insert("key".into(), key.expose().into());
     map.insert("url".into(), url.into());
 }

@@ -24,7 +24,7 @@ impl Bench {
         let store = database.store.clone();
         let mut conn = store.writer().unwrap();
         store::tenants::ensure_default(&mut conn, NOW).unwrap();
-        let known = snapshot::load(&mut conn, &sealer()).unwrap();
+        let known = snapshot::load(&mut conn, &sealer(), crate::provider::Registry::built_in()).unwrap();
         let integration = known.own.values().next().unwrap();
         let like = Submission {
             tenant_id: Arc::clone(&integration.tenant_id),

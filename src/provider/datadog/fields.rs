@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::title::Title;
 use crate::event::{Action, DedupKey, Event, Image, Severity};
@@ -80,21 +80,6 @@ impl<'a> Fields<'a> {
     fn raw(&self, names: &[&str]) -> Option<&str> {
         names.iter().find_map(|name| self.0.get(*name)).map(Cow::as_ref)
     }
-}
-
-/// A form as the object it stands for: its fields, or the JSON in its field `payload`. `None` for what is not a form.
-pub(super) fn form(body: &[u8]) -> Option<Value> {
-    let text = str::from_utf8(body).ok()?.trim();
-    let is_form = text.contains('=') && !text.starts_with(['{', '[', '<']) && !text.contains(char::is_whitespace);
-    if !is_form {
-        return None;
-    }
-    let fields: Map<String, Value> = url::form_urlencoded::parse(text.as_bytes())
-        .take(FIELDS_MAX)
-        .map(|(name, value)| (name.into_owned(), value.into_owned().into()))
-        .collect();
-    let payload = fields.get("payload").and_then(Value::as_str).and_then(|text| serde_json::from_str(text).ok());
-    Some(payload.unwrap_or(Value::Object(fields)))
 }
 
 /// What `$ALERT_TRANSITION` says; `None` for a word that it does not say (`Null` of old among them).

@@ -14,7 +14,9 @@ use crate::event::Action;
 use crate::time::Timestamp;
 
 mod payloads;
+mod recipes;
 mod rules;
+mod signatures;
 mod sweep;
 
 const REQUIRED: [&str; 5] = ["trigger", "repeat", "resolve", "test-ping", "malformed"];
@@ -74,14 +76,14 @@ fn cases() -> Vec<Case> {
         files.sort();
         files.into_iter().map(move |file| Case::load(provider, &file)).collect::<Vec<_>>()
     };
-    PROVIDERS.iter().copied().flat_map(of).collect()
+    Registry::built_in().tools().flat_map(of).collect()
 }
 
 /// Everything that a request would come to, the catch-all event of an unmapped body or item included.
 fn outcome(case: &Case) -> Value {
     let json = case.json();
-    let kind = case.provider.meta().kind;
-    let catch_all = |value: Option<&Value>, why: &str| json!(unmapped::event(kind, value, &case.fixture.body, why));
+    let meta = case.provider.meta();
+    let catch_all = |value: Option<&Value>, why: &str| json!(unmapped::event(meta, value, &case.fixture.body, why));
     match case.as_sent() {
         Err(unmapped) => json!({ "unmapped": unmapped.why, "catch_all": catch_all(json.as_ref(), &unmapped.why) }),
         Ok(normalised) => {
@@ -127,12 +129,14 @@ fn events(normalised: &Normalised) -> impl Iterator<Item = &Event> {
 #[test]
 fn every_provider_has_the_five_cases_and_keeps_one_key() {
     let cases: BTreeMap<String, Case> = cases().into_iter().map(|case| (case.name.clone(), case)).collect();
-    for provider in PROVIDERS {
+    for provider in Registry::built_in().tools() {
         let case = |name: &str| {
             let name = format!("{}/{name}", provider.meta().kind);
             cases.get(&name).unwrap_or_else(|| panic!("there is no fixture {name}"))
         };
-        for name in REQUIRED {
+        // A tool that never says that an alert is over has nothing to resolve it with.
+        let resolves = provider.meta().resolves != Resolves::Never;
+        for name in REQUIRED.into_iter().filter(|name| resolves || *name != "resolve") {
             case(name);
         }
         let first = |name: &str| {
@@ -143,13 +147,15 @@ fn every_provider_has_the_five_cases_and_keeps_one_key() {
         let (action, key) = first("trigger");
         assert_eq!(action, Action::Trigger, "{}", case("trigger").name);
         assert_eq!(first("repeat"), (Action::Trigger, key.clone()), "{}", case("repeat").name);
-        assert_eq!(first("resolve"), (Action::Resolve, key), "{}", case("resolve").name);
+        if resolves {
+            assert_eq!(first("resolve"), (Action::Resolve, key), "{}", case("resolve").name);
+        }
         assert!(case("malformed").as_sent().is_err(), "{}", case("malformed").name);
     }
 }
 
 fn normalise(kind: &str, options: &Value, body: &Value) -> Result<Normalised, Unmapped> {
-    let provider = by_type(kind).unwrap();
+    let provider = Registry::built_in().by_type(kind).unwrap();
     let options = provider.compile(options).unwrap();
     provider.normalise(&Request {
         body: b"",
@@ -173,14 +179,14 @@ fn only(kind: &str, options: &Value, body: &Value) -> Mapped {
 #[test]
 fn types_and_aliases_are_unique_and_setup_texts_are_filled() {
     let mut names = Vec::new();
-    for provider in PROVIDERS {
+    for provider in Registry::built_in().tools() {
         let meta = provider.meta();
         names.push(meta.kind);
         names.extend(meta.aliases);
         assert!(meta.docs.starts_with("https://"), "{}", meta.kind);
         for (signed, key_required) in [(false, false), (true, true)] {
             let url = "https://c.example/api/integrations/x?integrationId=HOOK";
-            let setup = (meta.setup)(&Setup {
+            let setup = meta.setup(&Setup {
                 name: "one",
                 url,
                 base_url: "https://c.example/api/integrations/x/HOOK",
@@ -198,13 +204,13 @@ fn types_and_aliases_are_unique_and_setup_texts_are_filled() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), count);
-    assert!(by_type("prometheus").is_some() && by_type("generic").is_some() && by_type("Grafana").is_none());
+    assert!(Registry::built_in().by_type("prometheus").is_some() && Registry::built_in().by_type("generic").is_some() && Registry::built_in().by_type("Grafana").is_none());
 }
 
 #[test]
 fn options_are_refused_where_there_are_none() {
     for kind in ["alertmanager", "datadog", "coroot", "events"] {
-        let provider = by_type(kind).unwrap();
+        let provider = Registry::built_in().by_type(kind).unwrap();
         assert!(provider.compile(&json!({})).is_ok() && provider.compile(&Value::Null).is_ok());
         assert_eq!(provider.compile(&json!({"mapping": {}})).err().unwrap()[0].problem, "unknown option");
     }

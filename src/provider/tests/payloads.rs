@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::sweep::check;
 use super::*;
 
-/// A type, a file, and the action and key of each event; `#labels` stands for the fingerprint of the first alert's labels.
+/// A type, a file, and the action and key of each event; `#labels` stands for the fingerprint of the first alert's labels, `#/a/b` for the text at
+/// that pointer.
 type Row = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 
 /// Real payloads that other projects publish; private test input that lies beside the repository, or does not.
@@ -37,6 +38,28 @@ fn payloads_of_other_projects() {
         ("coroot", "coroot/docs_incident_warning.json", &[("trigger", "incident:123ab456")]),
         ("coroot", "coroot/docs_alert_warning.json", &[("trigger", "alert:abc123")]),
         ("coroot", "coroot/docs_deployment_deployed.json", &[("resolve", "deployment:default:Deployment:app1")]),
+        ("better-stack", "better-stack/docs_incident_acknowledged.json", &[("acknowledge", "1")]),
+        ("better-stack", "better-stack/docs_monitor_created_not_an_alert.json", &[]),
+        ("cloudflare", "cloudflare/docs_advanced_ddos_attack_l4_alert.json", &[("trigger", "000eaa907ed24e78946d3a93adb2ae57")]),
+        (
+            "cloudflare",
+            "cloudflare/docs_health_check_status_notification.json",
+            &[("trigger", "000eaa907ed24e78946d3a93adb2ae57")],
+        ),
+        ("cloudflare", "cloudflare/docs_workers_observability_alert.json", &[("trigger", "000eaa907ed24e78946d3a93adb2ae57")]),
+        ("honeycomb", "honeycomb/examples_trigger_triggered.json", &[("trigger", "abdcefg")]),
+        ("opsgenie", "opsgenie/zulip_create.json", &[("trigger", "#/alert/alias")]),
+        ("opsgenie", "opsgenie/zulip_acknowledge.json", &[("acknowledge", "#/alert/alias")]),
+        ("opsgenie", "opsgenie/zulip_close.json", &[("resolve", "#/alert/alias")]),
+        ("pingdom", "pingdom/alerta_http_down.json", &[("trigger", "803318")]),
+        ("pingdom", "pingdom/alerta_http_up.json", &[("resolve", "803318")]),
+        (
+            "site24x7",
+            "site24x7/goalert_down.json",
+            &[("trigger", r"name:GoAlert Site24x7 Test:https\://example.com/test-page")],
+        ),
+        ("uptimerobot", "uptimerobot/zulip_monitor_down_custom_snake_case.json", &[("trigger", "url:server1.example.com")]),
+        ("uptimerobot", "uptimerobot/zulip_monitor_up_custom_snake_case.json", &[("resolve", "url:server2.example.com")]),
     ];
     for (kind, file, expected) in table {
         let body: Value = serde_json::from_slice(&fs::read(shared.join(file)).unwrap()).unwrap();
@@ -45,7 +68,11 @@ fn payloads_of_other_projects() {
         assert_eq!(got.len(), expected.len(), "{file}");
         for (event, (action, key)) in got.iter().zip(*expected) {
             let labels = body.pointer("/alerts/0/labels").and_then(Value::as_object);
-            let key = if *key == "#labels" { labels::fingerprint(labels.unwrap()) } else { (*key).to_owned() };
+            let key = match key.strip_prefix('#') {
+                Some("labels") => labels::fingerprint(labels.unwrap()),
+                Some(pointer) => body.pointer(pointer).and_then(read::scalar).unwrap().into_owned(),
+                None => (*key).to_owned(),
+            };
             assert_eq!((event.action.as_str(), event.dedup_key.as_str()), (*action, key.as_str()), "{file}");
         }
     }
@@ -62,7 +89,7 @@ fn every_file(folder: &Path) {
         }
         let bytes = fs::read(&path).unwrap();
         let json: Option<Value> = serde_json::from_slice(&bytes).ok();
-        for provider in PROVIDERS {
+        for provider in Registry::built_in().tools() {
             let request = Request {
                 body: &bytes,
                 json: json.as_ref(),

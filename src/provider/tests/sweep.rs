@@ -31,7 +31,7 @@ pub(super) fn check(case: &str, json: Option<&Value>, result: &Result<Normalised
 }
 
 /// Pointers to every value below `value`, itself included.
-fn pointers(value: &Value, at: &str, out: &mut Vec<String>) {
+pub(super) fn pointers(value: &Value, at: &str, out: &mut Vec<String>) {
     out.push(at.to_owned());
     match value {
         Value::Array(elements) => {
@@ -110,7 +110,7 @@ fn no_cut_body_breaks_a_provider() {
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
-    let names = "(alerts|labels|status|state|payload|event_action|title|ruleId|application|url|id|a)";
+    let names = "(alerts|labels|status|state|payload|event_action|title|ruleId|application|url|id|a|data|alert|action|type|name|host|event)";
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -127,17 +127,39 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Tools that put everything into the query are not spared.
+#[test]
+fn no_changed_query_breaks_a_provider() {
+    let values = ["", " ", "x", "\0", "*alertType*", "$ID", "{\"a\": 1}", "1"];
+    let mut runs = 0;
+    for mut case in cases() {
+        let sent = case.fixture.query.clone();
+        for place in 0..sent.len() {
+            for value in values.map(Some).into_iter().chain([None]) {
+                case.fixture.query.clone_from(&sent);
+                match value {
+                    Some(value) => value.clone_into(&mut case.fixture.query[place].1),
+                    None => drop(case.fixture.query.remove(place)),
+                }
+                check(&case.name, case.json().as_ref(), &case.as_sent());
+                runs += 1;
+            }
+        }
+    }
+    assert!(runs > 200, "{runs} runs: the sweep has lost its fixtures");
+}
+
 proptest! {
     #[test]
     fn no_json_breaks_a_provider(body in any_json()) {
-        for provider in PROVIDERS {
+        for provider in Registry::built_in().tools() {
             let request = Request {
                 body: b"", json: Some(&body), headers: &Headers::default(), query: &[], subpath: "", received_at: received_at(),
                 options: &Compiled::none(),
             };
             check(provider.meta().kind, Some(&body), &provider.normalise(&request));
         }
-        let _ = unmapped::event("webhook", Some(&body), b"", "x");
+        let _ = unmapped::event(Registry::built_in().of_stored("webhook").meta(), Some(&body), b"", "x");
     }
 
     #[test]
@@ -152,7 +174,7 @@ proptest! {
                 body: b"", json: Some(&body), headers: &Headers::default(), query: &[], subpath: "", received_at: received_at(),
                 options: &Compiled::none(),
             };
-            let normalised = by_type(kind).unwrap().normalise(&request).unwrap();
+            let normalised = Registry::built_in().by_type(kind).unwrap().normalise(&request).unwrap();
             events(&normalised).map(|event| event.dedup_key.clone()).collect::<Vec<_>>()
         };
         for kind in ["prometheus", "grafana"] {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use callbox::provider::PROVIDERS;
+use callbox::provider::Registry;
 use callbox::provider::fixture::Fixture;
 use serde_json::Value;
 
@@ -69,7 +69,7 @@ fn files(folder: &Path, extension: &str) -> Vec<std::path::PathBuf> {
 /// what resolves once more in that order.
 pub fn fixtures() -> Vec<Sample> {
     let mut samples = Vec::new();
-    for provider in PROVIDERS {
+    for provider in Registry::built_in().tools() {
         let kind = provider.meta().kind;
         let folder = repository().join("fixtures").join(kind);
         let all: Vec<Sample> = files(&folder, "http").iter().map(|file| Sample::of(kind, file)).collect();

@@ -48,6 +48,7 @@ impl Server {
             clock: Clock::manual(START),
             default_tenant: default_tenant.into(),
             admin_token: Some(Secret::new(ADMIN)),
+            tools: crate::provider::Registry::built_in(),
         };
         let config = Config::load(None, std::iter::empty(), &Flags::default()).unwrap();
         let app = assemble(parts, &config).unwrap();

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::{Asked, Said};
+use super::reader::{Asked, Said};
 use crate::event::{Action, DedupKey, Link, Severity};
 use crate::provider::{labels, read, tokens};
 use crate::time::Parsed;
