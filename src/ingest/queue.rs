@@ -192,6 +192,19 @@ impl Queue {
         Ok(receiver)
     }
 
+    /// Whether one more small submission of `integration` would be refused now: known before the work on it is done.
+    ///
+    /// # Errors
+    /// The queue is full or closed.
+    pub fn check(&self, integration: &str, deadline: Instant) -> Result<(), Refused> {
+        let state = self.state();
+        if state.closed {
+            return Err(Refused::Closed);
+        }
+        let full = state.requests >= self.limits.requests && state.heaviest(integration, 0, false).is_none();
+        if full || Instant::now() + state.wait(integration) > deadline { Err(Refused::Full) } else { Ok(()) }
+    }
+
     /// Notes how long a batch of so many requests took.
     pub fn served(&self, requests: usize, took: Duration) {
         let one = took.as_secs_f64() / requests.max(1) as f64;
@@ -265,13 +278,19 @@ impl State {
         Duration::try_from_secs_f64(before as f64 * self.pace).unwrap_or_default()
     }
 
-    /// Takes out the newest of the integration that has most, if that is still more than `integration` would have.
-    fn give_way(&mut self, integration: &str, size: usize, by_bytes: bool) -> Option<Entry> {
+    /// The integration that has most, if that is still more than `integration` would have with one more of `size`.
+    fn heaviest(&self, integration: &str, size: usize, by_bytes: bool) -> Option<Arc<str>> {
         let weight = |fifo: &Fifo| if by_bytes { fifo.bytes } else { fifo.entries.len() };
         let own = self.fifos.get(integration).map_or(0, weight) + if by_bytes { size } else { 1 };
         // Nobody loses the only one.
-        let more = self.fifos.values_mut().filter(|fifo| fifo.entries.len() > 1);
-        let fifo = more.max_by_key(|fifo| weight(fifo)).filter(|fifo| weight(fifo) > own)?;
+        let more = self.fifos.iter().filter(|(_, fifo)| fifo.entries.len() > 1);
+        let (most, fifo) = more.max_by_key(|(_, fifo)| weight(fifo))?;
+        (weight(fifo) > own).then(|| Arc::clone(most))
+    }
+
+    /// Takes out the newest of the integration that has most.
+    fn give_way(&mut self, integration: &str, size: usize, by_bytes: bool) -> Option<Entry> {
+        let fifo = self.fifos.get_mut(&self.heaviest(integration, size, by_bytes)?)?;
         let entry = fifo.entries.pop_back()?;
         fifo.bytes = fifo.bytes.saturating_sub(entry.size);
         self.requests = self.requests.saturating_sub(1);
