@@ -52,12 +52,22 @@ pub struct Tally {
     pub good_times: Histogram<u64>,
     /// The same of 429 and 503.
     pub refused_times: Histogram<u64>,
+    /// Of 429 and 503, from when they really left: without what they waited for a connection.
+    pub refused_alone: Histogram<u64>,
 }
 
 impl Tally {
     fn new() -> anyhow::Result<Self> {
         let empty = || Histogram::new_with_bounds(1, 120_000_000, 3);
-        Ok(Self { good: 0, refused: 0, bad: 0, seconds: 0.0, good_times: empty()?, refused_times: empty()? })
+        Ok(Self {
+            good: 0,
+            refused: 0,
+            bad: 0,
+            seconds: 0.0,
+            good_times: empty()?,
+            refused_times: empty()?,
+            refused_alone: empty()?,
+        })
     }
 
     fn add(&mut self, other: &Self) -> anyhow::Result<()> {
@@ -66,19 +76,22 @@ impl Tally {
         self.bad += other.bad;
         self.good_times.add(&other.good_times)?;
         self.refused_times.add(&other.refused_times)?;
+        self.refused_alone.add(&other.refused_alone)?;
         Ok(())
     }
 
-    fn note(&mut self, status: u16, took: Duration) {
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    /// One answer: how long it took from when it should have been sent, and from when it was.
+    fn note(&mut self, status: u16, took: Duration, alone: Duration) {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         match status {
             200..300 => {
                 self.good += 1;
-                self.good_times.saturating_record(micros);
+                self.good_times.saturating_record(micros(took));
             }
             429 | 503 => {
                 self.refused += 1;
-                self.refused_times.saturating_record(micros);
+                self.refused_times.saturating_record(micros(took));
+                self.refused_alone.saturating_record(micros(alone));
             }
             _ => self.bad += 1,
         }
@@ -113,7 +126,9 @@ pub async fn run<T>(run: &Run, generator: &Arc<Generator>, counting: impl FnOnce
     for task in tasks {
         total.add(&task.await??)?;
     }
-    total.seconds = began.elapsed().min(run.duration).as_secs_f64();
+    // What was due in time and answered late counts; so does the time that it took.
+    let elapsed = began.elapsed();
+    total.seconds = if run.pace == Pace::Closed { elapsed.min(run.duration) } else { elapsed }.as_secs_f64();
     Ok((total, noted))
 }
 
@@ -153,14 +168,15 @@ impl Connection {
                 break;
             }
             self.generator.request(self.number, turn, &mut request, &mut body);
+            let left = Instant::now();
             if times.gap.is_none() {
-                sent = Instant::now();
+                sent = left;
             }
             self.stream.write_all(&request).await?;
             let status = self.answer().await?;
             let now = Instant::now();
             if sent >= times.counted && (now <= times.end || times.gap.is_some()) {
-                tally.note(status, now - sent);
+                tally.note(status, now - sent, now - left);
             }
         }
         Ok(tally)

@@ -49,7 +49,7 @@ pub async fn measure(programs: &Programs) -> anyhow::Result<(String, Vec<Goal>)>
                 });
             }
         }
-        server.restart(programs).await?;
+        server.restart(programs, &[]).await?;
         let start = server.started_in.as_secs_f64();
         let _ = writeln!(text, "| {} | idle, empty: {idle:.0} MB; start on the full store: {start:.2} s | | | |", kind.name());
         let ratio = |figure: fn(&(f64, f64)) -> f64| Some(figure(rates.last()?) / figure(rates.first()?));

@@ -35,6 +35,8 @@ enum What {
     Table(Table),
     /// One run against one server, with the same output.
     Once(Once),
+    /// One of the figures below the table: overload, fairness, reader, retention, lanes.
+    Stress(Stress),
 }
 
 #[derive(Args, Clone)]
@@ -91,6 +93,14 @@ struct Once {
     rounds: usize,
 }
 
+#[derive(Args)]
+struct Stress {
+    #[command(flatten)]
+    places: Places,
+    #[arg(value_enum)]
+    what: stress::What,
+}
+
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     // reqwest is built without a provider of cryptography of its own.
@@ -99,6 +109,11 @@ fn main() -> anyhow::Result<()> {
     match cli.command {
         What::Table(table) => runtime.block_on(table.run()),
         What::Once(once) => runtime.block_on(once.run()),
+        What::Stress(stress) => {
+            let (text, goals) = runtime.block_on(stress::measure(&stress.places.programs(), &[stress.what]))?;
+            println!("{text}{}", report::goals(&goals));
+            Ok(())
+        }
     }
 }
 
@@ -201,7 +216,7 @@ impl Table {
             let (text, more) = growth::measure(&programs).await?;
             println!("{text}");
             goals.extend(more);
-            let (text, more) = stress::measure(&programs).await?;
+            let (text, more) = stress::measure(&programs, stress::What::ALL).await?;
             println!("{text}");
             goals.extend(more);
         }

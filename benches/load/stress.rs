@@ -11,21 +11,49 @@ use crate::workload::{Endpoints, Generator, Target, Workload};
 
 /// Pages of 100 incidents that the reader asks for in a second.
 const PAGES: f64 = 20.0;
+/// Connections of the overload.
+const OVERLOADED: usize = 256;
+/// Old requests, and as many old events, that retention finds.
+const OLD_ROWS: i64 = 300_000;
 /// Runs with and without what is looked at, in turn; medians count.
 const RUNS: usize = 3;
 
-/// All of it, as text and goals.
+/// What is measured here.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum What {
+    Overload,
+    Fairness,
+    Reader,
+    Retention,
+    Lanes,
+}
+
+impl What {
+    /// All of it.
+    pub const ALL: &[Self] = &[Self::Overload, Self::Fairness, Self::Reader, Self::Retention, Self::Lanes];
+}
+
+/// Some of it, as text and goals.
 ///
 /// # Errors
 /// A server fails.
-pub async fn measure(programs: &Programs) -> anyhow::Result<(String, Vec<Goal>)> {
+pub async fn measure(programs: &Programs, what: &[What]) -> anyhow::Result<(String, Vec<Goal>)> {
     let mut text = String::new();
     let mut goals = Vec::new();
-    overload(programs, &mut text, &mut goals).await?;
-    fairness(programs, &mut text, &mut goals).await?;
-    reader(programs, &mut text, &mut goals).await?;
-    if programs.postgres.is_some() {
-        lanes(programs, &mut text).await?;
+    for what in what {
+        match what {
+            What::Overload => overload(programs, &mut text, &mut goals).await?,
+            What::Fairness => fairness(programs, &mut text, &mut goals).await?,
+            What::Reader => reader(programs, &mut text, &mut goals).await?,
+            What::Retention => {
+                retention(Kind::Sqlite, programs, &mut text, &mut goals).await?;
+                if programs.postgres.is_some() {
+                    retention(Kind::Postgres, programs, &mut text, &mut goals).await?;
+                }
+            }
+            What::Lanes if programs.postgres.is_none() => {}
+            What::Lanes => lanes(programs, &mut text).await?,
+        }
     }
     Ok((text, goals))
 }
@@ -63,32 +91,43 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Half as much again as it can take, with a short queue so that refusals come.
+/// Half as much again as it can take, with a short queue so that refusals come: of single events, with which the processors are
+/// full first, and of groups, with which the committing thread is.
 async fn overload(programs: &Programs, text: &mut String, goals: &mut Vec<Goal>) -> anyhow::Result<()> {
-    eprintln!("stress: overload");
-    let server = Server::start_with(Kind::Sqlite, programs, &[("CALLBOX_LIMITS_QUEUE_REQUESTS", "64")]).await?;
-    let capacity = rate(&send(&server, &server.target, 64, 3.0, Pace::Closed).await?);
-    let before = server.own_memory();
-    let past = send(&server, &server.target, 512, 5.0, Pace::Open(capacity * 1.5)).await?;
-    let grown = (server.own_memory() as f64 - before as f64) / f64::from(1 << 20);
-    let after = send(&server, &server.target, 64, 2.0, Pace::Open(capacity * 0.5)).await?;
-    let p99 = percentile(&past.refused_times, 0.99);
-    let _ = writeln!(
-        text,
-        "Overload (queue of 64, 1.5 × capacity offered over 512 connections): capacity {capacity:.0}/s; past it {:.0}/s accepted and \
-         {:.0}/s refused, p99 of a refusal {p99:.1} ms, {grown:+.0} MB; at half of it right after: {} refused of {}.\n",
-        rate(&past),
-        past.refused as f64 / past.seconds,
-        after.refused,
-        after.good + after.refused,
-    );
-    let goal = |what: &str, bound, figure| Goal { what: what.to_owned(), bound, figure: Some(figure) };
-    goals.extend([
-        goal("overload: accepted past capacity ÷ capacity", Bound::AtLeast(0.8), rate(&past) / capacity),
-        goal("overload: p99 of a refusal, ms", Bound::AtMost(50.0), p99),
-        goal("overload: refused at half of capacity right after", Bound::AtMost(0.0), after.refused as f64),
-        goal("overload: other answers", Bound::AtMost(0.0), (past.bad + after.bad) as f64),
-    ]);
+    for workload in [Workload::Unique, Workload::GroupNew] {
+        eprintln!("stress: overload, {}", workload.name());
+        let server = Server::start_with(Kind::Sqlite, programs, &[("CALLBOX_LIMITS_QUEUE_REQUESTS", "64")]).await?;
+        let load = |connections, seconds, pace| send_as(&server, workload, &server.target, connections, seconds, pace);
+        let capacity = rate(&load(96, 3.0, Pace::Closed).await?);
+        let before = server.own_memory();
+        let past = load(OVERLOADED, 5.0, Pace::Open(capacity * 1.5)).await?;
+        let grown = (server.own_memory() as f64 - before as f64) / f64::from(1 << 20);
+        let after = load(64, 2.0, Pace::Open(capacity * 0.5)).await?;
+        let (p99, alone) = (percentile(&past.refused_times, 0.99), percentile(&past.refused_alone, 0.99));
+        let _ = writeln!(
+            text,
+            "Overload, {} (queue of 64, 1.5 × capacity offered over {OVERLOADED} connections): capacity {capacity:.0}/s; past it \
+             {:.0}/s accepted and {:.0}/s refused; p99 of a refusal {alone:.1} ms from when it left, {p99:.1} ms from when it should \
+             have; {grown:+.0} MB; at half of capacity right after: {} refused of {}.\n",
+            workload.name(),
+            rate(&past),
+            past.refused as f64 / past.seconds,
+            after.refused,
+            after.good + after.refused,
+        );
+        let goal = |what: &str, bound, figure| Goal {
+            what: format!("overload, {}: {what}", workload.name()),
+            bound,
+            figure: Some(figure),
+        };
+        goals.extend([
+            goal("accepted past capacity ÷ capacity", Bound::AtLeast(0.8), rate(&past) / capacity),
+            goal("p99 of a refusal from when it left, ms", Bound::AtMost(50.0), alone),
+            goal("p99 of a refusal from when it should have left, ms", Bound::AtMost(50.0), p99),
+            goal("refused at half of capacity right after", Bound::AtMost(0.0), after.refused as f64),
+            goal("other answers", Bound::AtMost(0.0), (past.bad + after.bad) as f64),
+        ]);
+    }
     Ok(())
 }
 
@@ -149,6 +188,40 @@ async fn reader(programs: &Programs, text: &mut String, goals: &mut Vec<Goal>) -
         median(without),
     );
     goals.push(Goal { what: "ingest beside a reader ÷ without".into(), bound: Bound::AtLeast(0.9), figure: Some(ratio) });
+    Ok(())
+}
+
+/// Ingest with and without a retention that has much to remove.
+async fn retention(kind: Kind, programs: &Programs, text: &mut String, goals: &mut Vec<Goal>) -> anyhow::Result<()> {
+    eprintln!("stress: retention, {}", kind.name());
+    let ages = |age| [("CALLBOX_RETENTION_LEDGER", age), ("CALLBOX_RETENTION_EVENTS", age)];
+    let mut server = Server::start_with(kind, programs, &ages("off")).await?;
+    server.plant(OLD_ROWS)?;
+    server.settle().await?;
+    let (mut without, mut with, mut removed) = (Vec::new(), Vec::new(), Vec::new());
+    for run in 0..2 * RUNS {
+        // Each as often first as second.
+        let removes = matches!(run % 4, 1 | 2);
+        server.restart(programs, &ages(if removes { "30d" } else { "off" })).await?;
+        let gone = server.counter("callbox_retention_rows_total").await?;
+        let sent = send(&server, &server.target, 64, 3.0, Pace::Closed).await?;
+        let gone = server.counter("callbox_retention_rows_total").await? - gone;
+        if removes { &mut with } else { &mut without }.push(rate(&sent));
+        if removes {
+            removed.push(gone / sent.seconds);
+        }
+    }
+    let ratio = median(with) / median(without.clone());
+    let _ = writeln!(
+        text,
+        "Retention, {}: while it removes {:.0} rows a second, {:.0} % of {:.0} requests/s are left.\n",
+        kind.name(),
+        median(removed),
+        ratio * 100.0,
+        median(without),
+    );
+    let what = format!("{}: ingest beside a retention delete ÷ without", kind.name());
+    goals.push(Goal { what, bound: Bound::AtLeast(0.9), figure: Some(ratio) });
     Ok(())
 }
 

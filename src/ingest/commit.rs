@@ -95,6 +95,15 @@ impl Committer {
         }
     }
 
+    /// Whether a small submission of this integration would be refused now: asked before the work on it is done.
+    ///
+    /// # Errors
+    /// The queue is full, its turn would not come in time, or the service is stopping.
+    pub fn check(&self, integration_id: &str) -> Result<(), Refused> {
+        let lane = self.lane(integration_id).ok_or(Refused::Closed)?;
+        lane.check(integration_id, Instant::now() + self.settings.answer_within)
+    }
+
     fn lane(&self, integration_id: &str) -> Option<&Arc<Queue>> {
         let mut hasher = DefaultHasher::new();
         integration_id.hash(&mut hasher);

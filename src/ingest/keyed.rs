@@ -46,6 +46,7 @@ pub async fn accept(app: &App, inbound: &Inbound) -> Result<Done, Refusal> {
         return disabled(app, &integration, inbound).await;
     }
     app.limits.check(&integration).map_err(refuse)?;
+    app.committer.check(&integration.id).map_err(|refused| refuse(refused.into()))?;
     match wish(inbound, &parsed) {
         Ok(wish) => submit(app, &integration, inbound, wish).await,
         Err(invalid) => {

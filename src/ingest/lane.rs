@@ -97,9 +97,7 @@ impl Lane {
     fn batch(&mut self, batch: Vec<Entry>) {
         let now = Instant::now();
         let (batch, late): (Vec<Entry>, Vec<Entry>) = batch.into_iter().partition(|entry| entry.deadline > now);
-        for entry in late {
-            entry.answer(Err(Refused::Late));
-        }
+        Entry::answer_all(late.into_iter().map(|entry| (entry, Err(Refused::Late))));
         if batch.is_empty() {
             return;
         }
@@ -117,7 +115,7 @@ impl Lane {
         self.metrics.commit(took, batch.len());
         self.queue.served(batch.len(), took);
         match result {
-            Ok(receipts) => batch.into_iter().zip(receipts).for_each(|(entry, receipt)| entry.answer(receipt)),
+            Ok(receipts) => Entry::answer_all(batch.into_iter().zip(receipts)),
             Err(error) => self.fail(batch, &error),
         }
     }
@@ -128,9 +126,8 @@ impl Lane {
         self.recent.iter_mut().for_each(Recent::clear);
         tracing::error!(error = %error, requests = batch.len(), "a batch could not be committed");
         self.metrics.store_error(error.class());
-        for entry in batch.into_iter().chain(self.queue.drain()) {
-            entry.answer(Err(Refused::Store(error.clone())));
-        }
+        let all = batch.into_iter().chain(self.queue.drain());
+        Entry::answer_all(all.map(|entry| (entry, Err(Refused::Store(error.clone())))));
     }
 
     /// Commits a batch. A lost race is run again; data that the store refuses is isolated, request by request.

@@ -12,6 +12,7 @@ pub mod directory;
 pub mod explain;
 pub mod fold;
 pub mod inbound;
+pub mod inbox;
 pub mod interpret;
 pub mod keyed;
 pub mod lane;

@@ -78,6 +78,7 @@ pub async fn accept(app: &App, found: &Found, inbound: &Inbound) -> Result<Done,
     let proof = authorise(integration, inbound).map_err(|reason| lookup::failed(app, inbound.peer, refuse(reason)))?;
     proof.used(inbound.received_at);
     app.limits.check(integration).map_err(refuse)?;
+    app.committer.check(&integration.id).map_err(|refused| refuse(refused.into()))?;
     let read = interpret(integration, inbound).await.map_err(refuse)?;
     let (verdict, message) = summary(&read);
     let meta = integration.meta();

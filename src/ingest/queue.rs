@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::inbox::{Inbox, Parcel};
 use super::submission::{Receipt, Refused, Submission};
 use crate::store::Conn;
 
@@ -40,12 +41,20 @@ pub struct Answer {
     _spent: Submission,
 }
 
+impl Answer {
+    /// What became of `spent`.
+    pub fn new(result: Result<Receipt, Refused>, spent: Submission) -> Self {
+        Self { result, _spent: spent }
+    }
+}
+
 /// One submission that somebody waits for.
 pub struct Entry {
     /// What to commit.
     pub submission: Submission,
-    /// Whom to tell.
-    pub reply: oneshot::Sender<Answer>,
+    reply: oneshot::Sender<Answer>,
+    /// Where whoever waits gets its answers; `None`: from the sender itself.
+    inbox: Option<Arc<Inbox>>,
     /// When nobody waits any longer.
     pub deadline: Instant,
     queued: Instant,
@@ -55,7 +64,24 @@ pub struct Entry {
 impl Entry {
     /// Tells whoever waits; nobody may.
     pub fn answer(self, result: Result<Receipt, Refused>) {
-        let _ = self.reply.send(Answer { result, _spent: self.submission });
+        let _ = self.reply.send(Answer::new(result, self.submission));
+    }
+
+    /// Tells whoever waits for any of them, and wakes each thread once.
+    pub fn answer_all(answers: impl Iterator<Item = (Self, Result<Receipt, Refused>)>) {
+        let mut parcels: Vec<(Arc<Inbox>, Parcel)> = Vec::new();
+        for (mut entry, result) in answers {
+            let Some(inbox) = entry.inbox.take() else {
+                entry.answer(result);
+                continue;
+            };
+            let answer = (entry.reply, Answer::new(result, entry.submission));
+            match parcels.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &inbox)) {
+                Some((_, parcel)) => parcel.push(answer),
+                None => parcels.push((inbox, vec![answer])),
+            }
+        }
+        parcels.into_iter().for_each(|(inbox, parcel)| inbox.post(parcel));
     }
 }
 
@@ -133,6 +159,7 @@ impl Queue {
     pub fn push(&self, submission: Submission, deadline: Instant) -> Result<oneshot::Receiver<Answer>, Refused> {
         let size = submission.size();
         let (reply, receiver) = oneshot::channel();
+        let inbox = Inbox::here();
         let mut state = self.state();
         if state.closed {
             return Err(Refused::Closed);
@@ -155,14 +182,27 @@ impl Queue {
         let fifo = state.fifos.entry(Arc::clone(&integration)).or_default();
         let first = fifo.entries.is_empty();
         fifo.bytes += size;
-        fifo.entries.push_back(Entry { submission, reply, deadline, queued, size });
+        fifo.entries.push_back(Entry { submission, reply, inbox, deadline, queued, size });
         if first {
             state.ring.push_back(integration);
         }
         drop(state);
         self.ready.notify_one();
-        gave_way.into_iter().for_each(|entry| entry.answer(Err(Refused::Full)));
+        Entry::answer_all(gave_way.into_iter().map(|entry| (entry, Err(Refused::Full))));
         Ok(receiver)
+    }
+
+    /// Whether one more small submission of `integration` would be refused now: known before the work on it is done.
+    ///
+    /// # Errors
+    /// The queue is full or closed.
+    pub fn check(&self, integration: &str, deadline: Instant) -> Result<(), Refused> {
+        let state = self.state();
+        if state.closed {
+            return Err(Refused::Closed);
+        }
+        let full = state.requests >= self.limits.requests && state.heaviest(integration, 0, false).is_none();
+        if full || Instant::now() + state.wait(integration) > deadline { Err(Refused::Full) } else { Ok(()) }
     }
 
     /// Notes how long a batch of so many requests took.
@@ -238,13 +278,19 @@ impl State {
         Duration::try_from_secs_f64(before as f64 * self.pace).unwrap_or_default()
     }
 
-    /// Takes out the newest of the integration that has most, if that is still more than `integration` would have.
-    fn give_way(&mut self, integration: &str, size: usize, by_bytes: bool) -> Option<Entry> {
+    /// The integration that has most, if that is still more than `integration` would have with one more of `size`.
+    fn heaviest(&self, integration: &str, size: usize, by_bytes: bool) -> Option<Arc<str>> {
         let weight = |fifo: &Fifo| if by_bytes { fifo.bytes } else { fifo.entries.len() };
         let own = self.fifos.get(integration).map_or(0, weight) + if by_bytes { size } else { 1 };
         // Nobody loses the only one.
-        let more = self.fifos.values_mut().filter(|fifo| fifo.entries.len() > 1);
-        let fifo = more.max_by_key(|fifo| weight(fifo)).filter(|fifo| weight(fifo) > own)?;
+        let more = self.fifos.iter().filter(|(_, fifo)| fifo.entries.len() > 1);
+        let (most, fifo) = more.max_by_key(|(_, fifo)| weight(fifo))?;
+        (weight(fifo) > own).then(|| Arc::clone(most))
+    }
+
+    /// Takes out the newest of the integration that has most.
+    fn give_way(&mut self, integration: &str, size: usize, by_bytes: bool) -> Option<Entry> {
+        let fifo = self.fifos.get_mut(&self.heaviest(integration, size, by_bytes)?)?;
         let entry = fifo.entries.pop_back()?;
         fifo.bytes = fifo.bytes.saturating_sub(entry.size);
         self.requests = self.requests.saturating_sub(1);

@@ -34,7 +34,9 @@ impl Recent {
             return;
         }
         if self.bytes + size > HALF {
-            self.old = std::mem::take(&mut self.young);
+            // The table of the forgotten is used again: growing one costs more than filling it.
+            self.old.clear();
+            std::mem::swap(&mut self.old, &mut self.young);
             self.bytes = 0;
         }
         self.bytes += size;

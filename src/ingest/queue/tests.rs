@@ -240,3 +240,19 @@ fn what_cannot_be_served_in_time_is_refused_at_once() {
     queue.served(100, Duration::ZERO);
     assert!(queue.push(request("int_flood", "again"), soon()).is_ok(), "and right after, it is served again");
 }
+
+#[test]
+fn what_would_be_refused_is_known_before_the_work() {
+    let queue = Queue::new(Limits { requests: 2, bytes: 1 << 30 });
+    assert!(queue.check("int_flood", later()).is_ok());
+    let waiting: Vec<_> = (0..2).map(|number| push(&queue, request("int_flood", &number.to_string()))).collect();
+    assert!(matches!(queue.check("int_flood", later()), Err(Refused::Full)));
+    assert!(queue.check("int_b", later()).is_ok(), "it would be made room for");
+    assert_eq!(queue.depth().requests, 2, "asking takes nothing");
+    queue.served(1, Duration::from_secs(100));
+    let soon = Instant::now() + Duration::from_millis(500);
+    assert!(matches!(queue.check("int_b", soon), Err(Refused::Full)), "not in time");
+    queue.close();
+    assert!(matches!(queue.check("int_b", later()), Err(Refused::Closed)));
+    drop(waiting);
+}
