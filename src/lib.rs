@@ -9,7 +9,7 @@
 //! |---|---|
 //! | [`event`] | events in the terms of the Events API v2, their limits, the wire forms of v2, v1 and change events. *Pure* |
 //! | [`json`] | the one parse of a body, its repair, masking of credentials. *Pure* |
-//! | [`provider`] | monitoring tools: one file a tool, one fixtures folder, one line in a list. *Pure* |
+//! | [`provider`] | monitoring tools: a recipe each, or one file where that needs logic, and a fixtures folder. *Pure* |
 //! | [`signature`] | all cryptography over requests; schemes are data. *Pure* |
 //! | [`incident`] | the lifecycle: the state of a key and a report in, the new state and an outcome out. *Pure* |
 //! | [`retention`] | what goes, when and how fast. *Pure* |

@@ -17,4 +17,5 @@ mod house;
 mod nodes;
 mod order;
 mod pressure;
+mod recipes;
 mod retention;

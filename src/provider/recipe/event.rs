@@ -8,7 +8,7 @@ use crate::provider::plan::{Case, Condition, Field, Names, Plan, Template, Test,
 use crate::provider::tokens::Meaning;
 
 /// Ways that one field may list.
-const WAYS_MAX: usize = 8;
+const WAYS_MAX: usize = 16;
 /// Cases, conditions of one, and links.
 const CASES_MAX: usize = 32;
 

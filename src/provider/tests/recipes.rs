@@ -258,3 +258,23 @@ fn a_recipe_of_the_operators_stands_in_place_of_a_built_in_one() {
     assert_eq!(problems[0].0, "webhook");
     assert!(registry.is_lost("gone") && !registry.is_lost(API) && registry.of_stored("gone").meta().kind == "webhook");
 }
+
+#[test]
+fn the_example_for_contributors_is_a_recipe() {
+    let guide = include_str!("../../../CONTRIBUTING.md");
+    let (_, from) = guide.split_once("```toml\n").unwrap();
+    let (text, _) = from.split_once("```").unwrap();
+    assert!(text.lines().count() < 40, "{} lines", text.lines().count());
+    let recipe = parse(text);
+    let body = json!({
+        "job": {"id": "j-7", "name": "nightly", "url": "https://tally.example/j-7"}, "host": "db1", "state": "failed", "message": "no space",
+        "level": "late", "changed_at": "2026-01-02T03:04:05Z",
+    });
+    let failed = event(&recipe, &body);
+    assert_eq!((failed.action, failed.dedup_key.as_str(), failed.severity.as_str()), (Action::Trigger, "j-7:db1", "warning"));
+    assert_eq!((failed.summary.as_str(), failed.links.len()), ("nightly on db1: no space", 1));
+    let mut body = body;
+    body["state"] = json!("recovered");
+    let recovered = event(&recipe, &body);
+    assert_eq!((recovered.action, recovered.dedup_key), (Action::Resolve, failed.dedup_key));
+}
