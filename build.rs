@@ -10,7 +10,8 @@ fn main() -> io::Result<()> {
     let mut files = fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>()?;
     files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
     files.sort();
-    let mut list = String::from("/// The recipes built into the program: type and text.\npub static EMBEDDED: &[(&str, &str)] = &[\n");
+    let mut list =
+        String::from("/// The recipes built into the program: type and text.\npub static EMBEDDED: &[(&str, &str)] = &[\n");
     for file in files {
         let kind = file.file_stem().unwrap_or_default().to_string_lossy();
         writeln!(list, "    ({kind:?}, include_str!({:?})),", file.display().to_string()).map_err(io::Error::other)?;

@@ -30,6 +30,7 @@ use crate::time::{Clock, Timestamp};
 
 pub use commands::{create_admin_token, doctor, migrate, serve};
 pub use keep::{Kept, keep};
+pub use recipes::read as read_recipe;
 pub use start::{Parts, Running, assemble, open_store, start, store_settings};
 
 /// The running service, shared by all handlers.

@@ -62,11 +62,20 @@ pub fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = vec![Finding::new("settings", State::Good, "readable, and every one is known".to_owned())];
     findings.extend(config.warnings.iter().map(|warning| Finding::new("settings", State::Worth, warning.clone())));
     findings.push(tls(config));
+    findings.extend(recipes(config));
     match store(config, &mut findings) {
         Ok(()) => {}
         Err(error) => findings.push(Finding::new("database", State::Bad, error.to_string())),
     }
     findings
+}
+
+fn recipes(config: &Config) -> Option<Finding> {
+    let folder = config.providers.recipes.as_ref()?;
+    Some(match super::recipes::load(config) {
+        Ok(_) => Finding::new("recipes", State::Good, format!("those in {} are sound", folder.display())),
+        Err(error) => Finding::new("recipes", State::Bad, error.to_string()),
+    })
 }
 
 fn tls(config: &Config) -> Finding {

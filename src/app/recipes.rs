@@ -16,8 +16,7 @@ pub(super) fn load(config: &Config) -> anyhow::Result<&'static Registry> {
     let built_in = Registry::built_in();
     let Some(folder) = &config.providers.recipes else { return Ok(built_in) };
     let files = files(folder);
-    let files =
-        files.map_err(|error| usage(format!("providers.recipes: {} cannot be read: {error}", folder.display())))?;
+    let files = files.map_err(|error| usage(format!("providers.recipes: {} cannot be read: {error}", folder.display())))?;
     let mut recipes = Vec::new();
     let mut problems = Vec::new();
     for file in files {
@@ -30,10 +29,7 @@ pub(super) fn load(config: &Config) -> anyhow::Result<&'static Registry> {
         return Err(usage(problems.join("\n")));
     }
     let names: Vec<String> = recipes.iter().map(|recipe| recipe.kind.clone()).collect();
-    let (tools, replaced) = built_in.with(recipes).map_err(|problems| {
-        let named = problems.into_iter().map(|(kind, why)| format!("{}: {why}", folder.join(kind + ".toml").display()));
-        usage(named.collect::<Vec<_>>().join("\n"))
-    })?;
+    let (tools, replaced) = built_in.with(recipes);
     tracing::info!(folder = %folder.display(), recipes = ?names, "recipes loaded");
     for kind in replaced {
         tracing::warn!(r#type = kind, "a recipe stands in place of a tool that is built in");
@@ -50,6 +46,9 @@ pub fn read(file: &Path) -> Result<Recipe, Vec<String>> {
     let kind = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     if !is_type(&kind) {
         return Err(vec![format!("{shown}: the name of the file is the type: 2 to 40 lower-case letters, digits and dashes")]);
+    }
+    if Registry::is_reserved(&kind) {
+        return Err(vec![format!("{shown}: the type {kind:?} cannot be taken: call the file otherwise")]);
     }
     let text = fs::metadata(file).and_then(|about| match usize::try_from(about.len()) {
         Ok(length) if length <= LENGTH_MAX => fs::read_to_string(file),

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::Session;
 use super::args::{Header, TextPair, json_or_file, read_file};
+use super::failure::usage;
 use super::http_file::{self, RawRequest};
 use super::lookup::{self, Named};
 use super::output::Output;
@@ -20,6 +21,7 @@ use super::read::{array, first, plain, text};
   callbox explain grafana --file body.json
   callbox explain alertmanager --file request.http --integration prod
   callbox explain github --file body.json --header 'X-Hub-Signature-256: sha256=…' --integration ci
+  callbox explain webhook --file body.json --recipe tally.toml
   callbox explain webhook --file body.json --options '{\"mapping\":{\"summary\":\"$.title\"}}'
 
 A file that ends in .http holds the request as it goes over the wire: request line, headers, a blank line, the body. Nothing is
@@ -43,6 +45,9 @@ pub struct ExplainArgs {
     /// The options of the type: JSON, or a file with it
     #[arg(long, value_name = "FILE|JSON")]
     pub options: Option<String>,
+    /// Read it by this recipe; with the type webhook
+    #[arg(long, value_name = "FILE", conflicts_with = "options")]
+    pub recipe: Option<PathBuf>,
 }
 
 impl ExplainArgs {
@@ -79,6 +84,13 @@ impl ExplainArgs {
         body.insert("body_base64".to_owned(), STANDARD.encode(request.body).into());
         if let Some(options) = &self.options {
             body.insert("options".to_owned(), json_or_file("--options", options)?);
+        }
+        if let Some(recipe) = &self.recipe {
+            if !["webhook", "generic"].contains(&self.kind.as_str()) {
+                return Err(usage("--recipe goes with the type webhook: a recipe in the folder is explained by its own type"));
+            }
+            let text = String::from_utf8(read_file(recipe)?).map_err(|_| usage(format!("{} is no text", recipe.display())))?;
+            body.insert("options".to_owned(), json!({ "recipe": text }));
         }
         Ok(body)
     }
@@ -204,6 +216,23 @@ mod tests {
             "integration_id": "int_01j9zzzzzzzzzzzzzzzzzzzzzz", "options": {"o": true},
         });
         assert_eq!(seen[0].json(), expected);
+    }
+
+    #[test]
+    fn a_recipe_is_an_option_of_the_webhook() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tally.toml");
+        std::fs::write(&file, "[event]\nkey = \"id\"\n").unwrap();
+        let body = |kind: &str| {
+            let path = file.to_str().unwrap();
+            let line = ["callbox", "explain", kind, "--file", path, "--recipe", path];
+            match Cli::try_parse_from(line).map_err(|error| error.to_string()).ok().unwrap().command {
+                super::super::Command::Explain(args) => args.to_body(),
+                _ => unreachable!("explain is explain"),
+            }
+        };
+        assert_eq!(body("webhook").unwrap()["options"], json!({"recipe": "[event]\nkey = \"id\"\n"}));
+        assert!(body("grafana").is_err());
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod local;
 pub mod lookup;
 pub mod output;
 pub mod read;
+pub mod recipe;
 pub mod request;
 pub mod send;
 pub mod service;
@@ -86,6 +87,9 @@ pub enum Command {
     Tail(tail::TailArgs),
     /// Show what would become of a request, step by step, without doing it
     Explain(explain::ExplainArgs),
+    /// Recipes: tools of your own, as data
+    #[command(subcommand)]
+    Recipe(recipe::Command),
     /// Send an event, to Callbox or to PagerDuty
     Send(Box<send::SendArgs>),
     /// API tokens
@@ -114,6 +118,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Migrate(args) => args.run(&cli.global.output()),
         Command::Doctor(args) => crate::app::doctor(&args, &cli.global.output()),
         Command::Completions(args) => args.run(),
+        Command::Recipe(command) => command.run(&cli.global.output()),
         Command::Token(token::Command::Create(args)) if args.admin => args.run_on_database(&cli.global.output()),
         command => run_client(&cli.global, command),
     }
@@ -140,7 +145,7 @@ async fn dispatch(session: &Session, command: Command) -> anyhow::Result<()> {
         Command::Token(command) => command.run(session).await,
         Command::Audit(command) => command.run(session).await,
         // `run` has taken these.
-        Command::Serve(_) | Command::Migrate(_) | Command::Doctor(_) | Command::Completions(_) => Ok(()),
+        Command::Serve(_) | Command::Migrate(_) | Command::Doctor(_) | Command::Completions(_) | Command::Recipe(_) => Ok(()),
     }
 }
 

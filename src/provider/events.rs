@@ -10,9 +10,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::read::{self, Found};
-use super::{
-    Clock, Item, Mapped, Meta, Normalised, Origin, Provider, Request, Resolves, Unmapped, key, labels, tokens,
-};
+use super::{Clock, Item, Mapped, Meta, Normalised, Origin, Provider, Request, Resolves, Unmapped, key, labels, tokens};
 use crate::event::{Action, DedupKey, Event, Image, LINKS_MAX, Link, Severity};
 use crate::signature::Scheme;
 use crate::time::Timestamp;

@@ -10,10 +10,7 @@ use serde_json::Value;
 
 use super::labels::{self, Context};
 use super::read::{self, Found};
-use super::{
-    Clock, Compiled, Item, Meta, Normalised, OptionProblem, Origin, Provider, Request, Resolves, Unmapped, key,
-    tokens,
-};
+use super::{Clock, Compiled, Item, Meta, Normalised, OptionProblem, Origin, Provider, Request, Resolves, Unmapped, key, tokens};
 use crate::event::{Action, DedupKey, Event, Image, Severity};
 use crate::signature::{self, Scheme};
 

@@ -149,7 +149,17 @@ mod tests {
 
     #[test]
     fn a_variable_that_was_not_expanded_is_absent() {
-        for yes in ["$ALERT_TRANSITION", " $ID ", "*alertType*", "{{ .Labels.x }}", "{EVENT.ID}", "<no value>", "$SERVICEDESC$", "$host.name$", "${latestEvent.id}"] {
+        for yes in [
+            "$ALERT_TRANSITION",
+            " $ID ",
+            "*alertType*",
+            "{{ .Labels.x }}",
+            "{EVENT.ID}",
+            "<no value>",
+            "$SERVICEDESC$",
+            "$host.name$",
+            "${latestEvent.id}",
+        ] {
             assert!(unexpanded(yes), "{yes}");
         }
         for no in

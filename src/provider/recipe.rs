@@ -3,8 +3,6 @@
 //! Recipes in `recipes/` are built into the program; users put theirs into a folder, or save one on an integration of type `webhook`.
 //! The keys are described in `docs/recipes.md`. Owns the format; reading a body by it is [`super::plan`]'s business.
 
-use std::borrow::Cow;
-
 use super::plan::{Labels, Plan};
 use super::{Clock, Meta, Method, Normalised, Provider, Request, Resolves, Unmapped, body};
 
@@ -15,9 +13,9 @@ mod event;
 mod sheet;
 
 pub use auth::Auth;
+pub(super) use sheet::Given;
 pub use sheet::Problem;
 use sheet::Table;
-pub(super) use sheet::Given;
 
 include!(concat!(env!("OUT_DIR"), "/recipes.rs"));
 
@@ -89,8 +87,7 @@ impl Recipe {
         let docs = root.text("docs").unwrap_or_default();
         let clocks = [("arrival", Clock::Arrival), ("transition", Clock::Transition), ("episode", Clock::Episode)];
         let clock = root.word("clock", &clocks);
-        let resolves =
-            [("never", Resolves::Never), ("on_transition", Resolves::OnTransition), ("repeats", Resolves::Repeats)];
+        let resolves = [("never", Resolves::Never), ("on_transition", Resolves::OnTransition), ("repeats", Resolves::Repeats)];
         let resolves = root.word("resolves", &resolves);
         let success_status = root.word("success_status", &[("200", 200), ("202", 202)]);
         let throttle_status = root.word("throttle_status", &[("429", 429), ("503", 503)]);
@@ -204,6 +201,6 @@ fn leaked(text: &str) -> &'static str {
 }
 
 /// The common start of a problem with a text: what it is.
-fn quoted(text: &str, why: &Cow<'static, str>) -> String {
+fn quoted(text: &str, why: &str) -> String {
     format!("{text:?} {why}")
 }

@@ -44,31 +44,28 @@ impl Registry {
         Self { tools, by_name }
     }
 
+    /// Whether `kind` is a type that no recipe may have.
+    pub fn is_reserved(kind: &str) -> bool {
+        RESERVED.contains(&kind)
+    }
+
     /// These recipes too: each in place of a tool that has its type. For the start, because tools are never given back. Also the
     /// types of the tools that gave way.
-    ///
-    /// # Errors
-    /// The type of each recipe whose type cannot be taken, and why.
-    pub fn with(&self, recipes: Vec<Recipe>) -> Result<(&'static Self, Vec<&'static str>), Vec<(String, String)>> {
+    pub fn with(&self, recipes: Vec<Recipe>) -> (&'static Self, Vec<&'static str>) {
         let mut tools = self.tools.clone();
         let mut replaced = Vec::new();
-        let mut problems = Vec::new();
-        for recipe in recipes {
-            let kind = recipe.kind.clone();
-            if RESERVED.contains(&kind.as_str()) {
-                problems.push((kind, "this type cannot be taken: call the file otherwise".to_owned()));
-                continue;
-            }
+        for recipe in recipes.into_iter().filter(|recipe| !Self::is_reserved(&recipe.kind)) {
             let tool: &'static dyn Provider = Box::leak(Box::new(recipe.into_tool()));
+            let kind = tool.meta().kind;
             match tools.iter_mut().find(|known| known.meta().kind == kind) {
                 Some(known) => {
-                    replaced.push(tool.meta().kind);
+                    replaced.push(kind);
                     *known = tool;
                 }
                 None => tools.push(tool),
             }
         }
-        if problems.is_empty() { Ok((Box::leak(Box::new(Self::of(tools))), replaced)) } else { Err(problems) }
+        (Box::leak(Box::new(Self::of(tools))), replaced)
     }
 
     /// Every tool, in the order in which they are listed to people.

@@ -73,8 +73,8 @@ impl Provider for Webhook {
         let given = |name: &str| members.get(name).filter(|value| !value.is_null());
         let compiled = match (given("mapping"), given("recipe")) {
             (Some(_), Some(_)) => Err(vec![OptionProblem::new("recipe", "cannot be combined with mapping: use one of them")]),
-            (Some(mapping), None) => mapping::compile(GUESSES.clone(), mapping).map(Options::Mapping).map(Some),
-            (None, Some(recipe)) => saved(recipe).map(Options::Recipe).map(Some),
+            (Some(mapping), None) => mapping::compile(GUESSES.clone(), mapping).map(Box::new).map(Options::Mapping).map(Some),
+            (None, Some(recipe)) => saved(recipe).map(Box::new).map(Options::Recipe).map(Some),
             (None, None) => Ok(None),
         };
         match compiled {
@@ -94,9 +94,9 @@ const OPTIONS: &[&str] = &["mapping", "recipe"];
 /// What an integration says about its bodies.
 enum Options {
     /// The option `mapping`: names for some fields, guesses for the others.
-    Mapping(Plan),
+    Mapping(Box<Plan>),
     /// The option `recipe`: a recipe's text. What its head says about the type (clock, methods, statuses) is that of `webhook`.
-    Recipe(Recipe),
+    Recipe(Box<Recipe>),
 }
 
 /// Everything guessed.

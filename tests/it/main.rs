@@ -19,3 +19,4 @@ mod order;
 mod pressure;
 mod recipes;
 mod retention;
+mod tools;

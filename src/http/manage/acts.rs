@@ -111,9 +111,8 @@ pub async fn explain(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     caller.need(Scope::IntegrationsRead)?;
-    let provider = app.tools.by_type(&path).ok_or_else(|| {
-        ApiError::field("type", unknown("unknown type", &path, &app.tools.names()))
-    })?;
+    let provider =
+        app.tools.by_type(&path).ok_or_else(|| ApiError::field("type", unknown("unknown type", &path, &app.tools.names())))?;
     let mut fields = Fields::read(&request, payload).await?;
     let integration_id = fields.text("integration_id", 64).flatten();
     let options = fields.object("options").flatten();

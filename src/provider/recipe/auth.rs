@@ -24,7 +24,8 @@ impl Default for Auth {
 
 impl Auth {
     pub(super) fn read(mut table: Table<'_>) -> Self {
-        let key_headers = table.texts("key_headers").map(|(_, names)| names.iter().map(|name| name.to_ascii_lowercase()).collect());
+        let key_headers =
+            table.texts("key_headers").map(|(_, names)| names.iter().map(|name| name.to_ascii_lowercase()).collect());
         let secret_fields = table.texts("secret_fields").map(|(_, names)| names);
         let scheme = scheme(&mut table).unwrap_or(Scheme::Generic);
         table.finish();

@@ -1,7 +1,7 @@
 //! The tables of a recipe that say how events are read: `[event]`, `[action]`, `[severity]`, `[[case]]` and `[links]`.
 
-use super::sheet::{Given, Table};
 use super::quoted;
+use super::sheet::{Given, Table};
 use crate::event::{Action, Severity};
 use crate::provider::path::Path;
 use crate::provider::plan::{Case, Condition, Field, Names, Plan, Template, Test, Unknown, Words};

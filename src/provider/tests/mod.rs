@@ -204,7 +204,11 @@ fn types_and_aliases_are_unique_and_setup_texts_are_filled() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), count);
-    assert!(Registry::built_in().by_type("prometheus").is_some() && Registry::built_in().by_type("generic").is_some() && Registry::built_in().by_type("Grafana").is_none());
+    assert!(
+        Registry::built_in().by_type("prometheus").is_some()
+            && Registry::built_in().by_type("generic").is_some()
+            && Registry::built_in().by_type("Grafana").is_none()
+    );
 }
 
 #[test]

@@ -53,11 +53,7 @@ fn payloads_of_other_projects() {
         ("opsgenie", "opsgenie/zulip_close.json", &[("resolve", "#/alert/alias")]),
         ("pingdom", "pingdom/alerta_http_down.json", &[("trigger", "803318")]),
         ("pingdom", "pingdom/alerta_http_up.json", &[("resolve", "803318")]),
-        (
-            "site24x7",
-            "site24x7/goalert_down.json",
-            &[("trigger", r"name:GoAlert Site24x7 Test:https\://example.com/test-page")],
-        ),
+        ("site24x7", "site24x7/goalert_down.json", &[("trigger", r"name:GoAlert Site24x7 Test:https\://example.com/test-page")]),
         ("uptimerobot", "uptimerobot/zulip_monitor_down_custom_snake_case.json", &[("trigger", "url:server1.example.com")]),
         ("uptimerobot", "uptimerobot/zulip_monitor_up_custom_snake_case.json", &[("resolve", "url:server2.example.com")]),
     ];
