@@ -7,6 +7,7 @@ use callbox::signature;
 use callbox::time::Clock;
 use serde_json::json;
 
+use crate::support::callbox::Options;
 use crate::support::tool::repository;
 use crate::support::{Callbox, Database, raw, secrets};
 
@@ -16,11 +17,13 @@ const SECRET: &str = "the secret that every tool signs with";
 
 async fn a_signature_that_is_set_is_enforced(database: Database) {
     secrets::remember(SECRET);
-    let service = Callbox::start(&database).await;
+    // Each tool from an address of its own: the shield of one must not answer for another.
+    let environment = vec![("CALLBOX_SERVER_TRUSTED_PROXIES".to_owned(), "127.0.0.0/8".to_owned())];
+    let service = Callbox::start_with(&database, Options { environment, ..Options::default() }).await;
     let api = service.api();
     let right = [Secret::new(SECRET)];
     let wrong = [Secret::new("a secret that nobody has set anywhere")];
-    for tool in Registry::built_in().tools() {
+    for (number, tool) in Registry::built_in().tools().enumerate() {
         let kind = tool.meta().kind;
         let file = repository().join("fixtures").join(kind).join("trigger.http");
         let body = Fixture::parse(&std::fs::read(&file).unwrap()).unwrap().body;
@@ -30,7 +33,8 @@ async fn a_signature_that_is_set_is_enforced(database: Database) {
         let scheme = tool.scheme(&Compiled::none());
         let now = Clock::System.now();
         let sign = |secret: &[Secret], body: &[u8], at| signature::sign(&scheme, secret, "msg_1", body, at);
-        let post = async |headers: Vec<(String, String)>| {
+        let post = async |mut headers: Vec<(String, String)>| {
+            headers.push(("x-forwarded-for".to_owned(), format!("192.0.2.{number}")));
             let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             raw::send(service.address(), &raw::request("POST", &integration.path, &headers, &body)).await.status
         };
