@@ -103,7 +103,7 @@ pub fn time(value: &Value) -> Option<Parsed> {
 }
 
 /// Whether `text` is nothing but a template variable that its tool did not expand: `$ALERT_TRANSITION`, `*alertType*`,
-/// `$HOSTNAME$`, `${event.id}`, `{{ .Value }}`, `{EVENT.ID}`, `<no value>`. Such a text is absent, and above all never a key.
+/// `$HOSTNAME$`, `${event.id}`, `{{ .Value }}`, `{EVENT.ID}`, `{ProblemID}`, `<no value>`. Such a text is absent, and above all never a key.
 pub fn unexpanded(text: &str) -> bool {
     let text = text.trim();
     let between = |open: &str, close: &str| text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
@@ -118,7 +118,7 @@ pub fn unexpanded(text: &str) -> bool {
         || between("$", "$").is_some_and(name)
         || between("*", "*").is_some_and(name)
         || between("{{", "}}").is_some_and(|inner| !inner.contains("}}"))
-        || between("{", "}").is_some_and(shouted)
+        || between("{", "}").is_some_and(|inner| name(inner) && inner.starts_with(|c: char| c.is_ascii_uppercase()))
 }
 
 /// Whether `text` is an absolute web address, and so worth a link.
@@ -155,6 +155,7 @@ mod tests {
             "*alertType*",
             "{{ .Labels.x }}",
             "{EVENT.ID}",
+            "{ProblemID}",
             "<no value>",
             "$SERVICEDESC$",
             "$host.name$",

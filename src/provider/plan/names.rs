@@ -18,7 +18,7 @@ pub enum Names {
 }
 
 impl Names {
-    /// Compiles a path. A loose one is made of names with dots between them.
+    /// Compiles a path. A loose one is made of names with dots between them, and of elements of lists: `targets[0].name`.
     ///
     /// # Errors
     /// What is wrong with it, in a sentence.
@@ -26,8 +26,13 @@ impl Names {
         if self == Self::Exact {
             return Path::compile(text);
         }
-        let names: Vec<String> = text.split('.').map(loose).collect();
-        if text.contains(['$', '[', '*']) || (names.len() > 1 && names.iter().any(String::is_empty)) {
+        let step = |text: &str| {
+            let (name, places) = text.split_at(text.find('[').unwrap_or(text.len()));
+            format!("{}{places}", loose(name))
+        };
+        let names: Vec<String> = text.split('.').map(step).collect();
+        let nameless = |name: &String| name.is_empty() || name.starts_with('[');
+        if text.contains(['$', '*', '\'', '"']) || (names.len() > 1 && names.iter().any(nameless)) {
             return Err("must be names with dots between them, because `names` is \"loose\"".into());
         }
         Path::compile(&names.join("."))
@@ -72,6 +77,8 @@ mod tests {
         for body in [json!({"HOST": {"displayName": 1}}), json!({"h-o-s-t": {"display name": 1}})] {
             assert_eq!(path.first(&Names::Loose.seen(&body)), Some(&json!(1)), "{body}");
         }
+        let path = Names::Loose.path("Targets[0].display_name").unwrap();
+        assert_eq!(path.first(&Names::Loose.seen(&json!({"targets": [{"displayName": 1}]}))), Some(&json!(1)));
         assert!(Names::Loose.path("$.a").is_err() && Names::Loose.path("a..b").is_err() && Names::Loose.path("_").is_err());
         assert!(Names::Exact.path("$.a").is_ok());
     }
