@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::App;
 use crate::http::tls::Certificate;
 use crate::ingest::own;
+use crate::ingest::refusals::Unwritten;
 use crate::ingest::snapshot::Snapshot;
 use crate::ingest::timers;
-use crate::store::{self, Conn, Result};
+use crate::store::{self, Conn, Result, StoreError};
 use crate::time::Timestamp;
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -48,7 +49,7 @@ pub async fn tick(app: Arc<App>, certificate: Option<Arc<Certificate>>) {
 pub async fn flush(app: &Arc<App>, last_used: bool) {
     if let Some(unwritten) = app.refusals.take() {
         let counts = unwritten.counts();
-        if let Err(error) = app.committer.write(move |conn| unwritten.write(conn)).await {
+        if let Err(error) = write_refusals(app, unwritten).await {
             tracing::warn!(%error, "refusals could not be counted in the store; again in a second");
             app.refusals.put_back(counts);
         }
@@ -59,6 +60,19 @@ pub async fn flush(app: &Arc<App>, last_used: bool) {
             tracing::warn!(%error, "last-used times could not be written");
         }
     }
+}
+
+/// Looks into refusals where that disturbs nobody, and then writes them.
+async fn write_refusals(app: &Arc<App>, mut unwritten: Unwritten) -> Result<()> {
+    let sealer = app.sealer.clone();
+    let unwritten = app
+        .store
+        .read(move |conn| {
+            unwritten.look_into(conn, &sealer)?;
+            Ok::<_, StoreError>(unwritten)
+        })
+        .await?;
+    app.committer.write(move |conn| unwritten.write(conn)).await
 }
 
 fn write_last_used(conn: &mut Conn, snapshot: &Snapshot) -> Result<()> {

@@ -119,7 +119,7 @@ fn row(request: &Value, out: &Output) -> Vec<String> {
         text(request, "status"),
         cell(request, "route", 40),
         outcomes(request),
-        cell(request, "message", 60),
+        cell(request, "message", 100),
         text(request, "id"),
     ]
 }

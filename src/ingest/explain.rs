@@ -12,12 +12,12 @@ use super::interpret::{self, Interpretation, Interpreted, Material};
 use super::refusal::{Reason, Refusal};
 use super::snapshot::{Integration, Policy};
 use super::submission::{EventReceipt, Posted, Submission, Verdict};
-use super::{lane, native};
+use super::{cause, lane, native};
 use crate::app::App;
 use crate::event::{ChangeEvent, DedupKey, Event};
 use crate::incident::{Outcome, Status};
 use crate::provider::{Compiled, Mapped, Origin, Provider};
-use crate::signature::{self, SignatureTrace};
+use crate::signature::SignatureTrace;
 use crate::store::ingest::{Purpose, find_seen};
 use crate::store::{Conn, StoreError};
 
@@ -67,6 +67,9 @@ pub struct CredentialTrace {
     pub holds: bool,
     /// Why not.
     pub problem: Option<String>,
+    /// What likely causes that; of a signature its own trace says more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<String>,
 }
 
 /// An alert that needs nothing.
@@ -120,7 +123,10 @@ pub async fn explain(app: &App, question: Question) -> Result<Explanation, Store
         verdict: Verdict::Invalid,
         message: String::new(),
         credential: integration.as_ref().map(|integration| credential(integration, &inbound)),
-        signature: integration.as_ref().and_then(|integration| signature(integration, &inbound)),
+        signature: match &integration {
+            Some(integration) if integration.policy == Policy::Signature => Some(signature(app, integration, &inbound).await?),
+            _ => None,
+        },
         repaired: false,
         events: Vec::new(),
         ignored: Vec::new(),
@@ -224,15 +230,15 @@ fn admit(
 }
 
 fn credential(integration: &Integration, inbound: &Inbound) -> CredentialTrace {
-    let problem = native::authorise(integration, inbound).err().map(|reason| reason.to_string());
-    CredentialTrace { policy: integration.policy, holds: problem.is_none(), problem }
+    let (problem, causes) = cause::key(integration, inbound);
+    let problem = Some(problem).filter(|problem| !problem.is_empty());
+    CredentialTrace { policy: integration.policy, holds: problem.is_none(), problem, causes }
 }
 
-fn signature(integration: &Integration, inbound: &Inbound) -> Option<SignatureTrace> {
-    (integration.policy == Policy::Signature).then(|| {
-        let secrets: Vec<_> = integration.secrets(inbound.received_at).into_iter().map(|(_, secret)| secret).collect();
-        signature::explain(native::scheme(integration, inbound), &inbound.headers, &inbound.body, &secrets, inbound.received_at)
-    })
+async fn signature(app: &App, integration: &Arc<Integration>, inbound: &Inbound) -> Result<SignatureTrace, StoreError> {
+    let (sealer, of) = (app.sealer.clone(), Arc::clone(integration));
+    let suspects = app.store.read(move |conn| cause::suspects(conn, &sealer, &of)).await?;
+    Ok(cause::trace(integration, inbound, &suspects))
 }
 
 /// What a request would do to the integration's incidents.

@@ -6,6 +6,7 @@
 pub mod acts;
 #[cfg(feature = "bench")]
 mod bare;
+pub mod cause;
 mod checkpoint;
 pub mod commit;
 pub mod directory;

@@ -32,7 +32,7 @@ pub enum Reason {
     #[error("the integration is of another type: post to {0}")]
     WrongType(String),
     /// The credential or signature that the integration demands is missing or wrong. The text is for its owner's ledger only.
-    #[error("the credential does not hold: {0}")]
+    #[error("{0}")]
     Unauthorized(String),
     /// The API token lacks the scope.
     #[error("the API token lacks the scope events:write")]

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::cause::Clue;
 use super::inbound::Inbound;
 use super::ledger;
 use super::refusal::Refusal;
 use super::submission::Ledger;
+use crate::secret::Sealer;
 use crate::store::ingest::{RequestRow, Rows};
 use crate::store::refusals::{self, Count};
 use crate::store::{self, Conn, Result};
@@ -35,6 +37,7 @@ struct Row {
     integration_id: Arc<str>,
     received_at: Timestamp,
     ledger: Ledger,
+    clue: Option<Clue>,
 }
 
 /// Refusals that wait to be written.
@@ -70,7 +73,8 @@ impl Refusals {
         let (tenant_id, integration_id, ..) = key;
         let meta = refusal.integration.as_ref().map(|integration| integration.meta());
         let ledger = ledger::refused_row(inbound, meta, refusal.verdict, status, refusal.reason.to_string());
-        state.rows.push(Row { tenant_id, integration_id, received_at: inbound.received_at, ledger });
+        let clue = Clue::of(refusal, inbound);
+        state.rows.push(Row { tenant_id, integration_id, received_at: inbound.received_at, ledger, clue });
     }
 
     /// Takes what has gathered, if anything has.
@@ -95,6 +99,21 @@ impl Unwritten {
     /// The counts, to put them back.
     pub fn counts(&self) -> Counts {
         self.counts.clone()
+    }
+
+    /// Looks into the refusals over credentials: what likely causes each becomes its row's message.
+    ///
+    /// # Errors
+    /// The credentials cannot be read.
+    pub fn look_into(&mut self, conn: &mut Conn, sealer: &Sealer) -> Result<()> {
+        for row in &mut self.rows {
+            let Some(clue) = row.clue.take() else { continue };
+            let told = clue.told(conn, sealer)?;
+            if !told.is_empty() {
+                row.ledger.message = Some(told.replace('\0', ""));
+            }
+        }
+        Ok(())
     }
 
     /// Writes all of it.

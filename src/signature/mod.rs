@@ -3,6 +3,7 @@
 //! Owns all cryptography over requests. Works on raw bytes, compares in constant time, and knows no tool by name: a provider
 //! names its [`Scheme`], an integration brings its secrets, [`check`] answers.
 
+mod cause;
 mod credential;
 mod evidence;
 mod explain;
@@ -19,6 +20,7 @@ use crate::time::Timestamp;
 
 use evidence::Evidence;
 
+pub use cause::Suspects;
 pub use credential::{Presented, presented_keys};
 pub use explain::{SignatureTrace, explain};
 pub use scheme::{

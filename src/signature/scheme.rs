@@ -215,7 +215,22 @@ pub const SLACK: Hmac = Hmac {
 pub const VERCEL: Hmac =
     Hmac { name: "Vercel", header: Cow::Borrowed("x-vercel-signature"), algorithm: Algorithm::Sha1, ..PLAIN };
 
+impl Algorithm {
+    /// Its name, for traces.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Sha1 => "SHA-1",
+            Self::Sha256 => "SHA-256",
+        }
+    }
+}
+
 impl Scheme {
+    /// What people call the scheme whose signature stands in `header` (lower case).
+    pub(super) fn of_header(header: &str) -> Option<&'static str> {
+        NAMED.iter().map(|(_, scheme)| scheme.hmac()).find(|hmac| hmac.header == header).map(|hmac| hmac.name)
+    }
+
     /// The scheme that a recipe calls `name`.
     pub fn named(name: &str) -> Option<Self> {
         NAMED.iter().find(|(known, _)| *known == name).map(|(_, scheme)| scheme.clone())

@@ -177,7 +177,7 @@ fn what_is_signed_here_holds_here() {
 #[test]
 fn a_trace_names_the_likely_cause_and_no_secret() {
     let explained = |scheme: &Scheme, headers: &[(&str, &str)], body: &[u8], secret: &str| {
-        let trace = explain(scheme, &Headers::new(headers.iter().copied()), body, &secrets(&[secret]), NOW);
+        let trace = explain(scheme, &Headers::new(headers.iter().copied()), body, &secrets(&[secret]), &Suspects::default(), NOW);
         let printed = serde_json::to_string(&trace).unwrap();
         assert!(!printed.contains("topsecret") && !printed.contains(HEX), "{printed}");
         trace
@@ -196,7 +196,7 @@ fn a_trace_names_the_likely_cause_and_no_secret() {
     assert!(cause(&generic, &[("X-Signature", base64)], BODY, "topsecret").contains("base64"));
     assert!(cause(&generic, &[("X-Signature", sha1)], BODY, "topsecret").contains("SHA-1"));
     assert!(cause(&generic, &[("X-Signature", HEX)], BODY, " topsecret\n").contains("white space"));
-    assert!(cause(&generic, &[("X-Signature", HEX)], &[BODY, b"\n"].concat(), "topsecret").contains("reformatted"));
+    assert!(cause(&generic, &[("X-Signature", HEX)], &[BODY, b"\n"].concat(), "topsecret").contains("line breaks"));
     assert!(cause(&generic, &[("X-Signature", HEX)], BODY, "other").contains("another secret"));
     assert!(cause(&Scheme::Hmac(GITHUB), &[("X-Hub-Signature-256", HEX)], BODY, "topsecret").contains("`sha256=`"));
     let slack = |timestamp| {

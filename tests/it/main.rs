@@ -7,6 +7,7 @@
 #[macro_use]
 mod support;
 
+mod causes;
 mod cli;
 mod conformance;
 mod crash;
