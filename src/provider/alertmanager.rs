@@ -9,7 +9,7 @@
 use serde_json::Value;
 
 use super::labels::{self, Context};
-use super::{Clock, Item, Meta, Normalised, Provider, Request, Resolves, Unmapped};
+use super::{Clock, Item, Meta, Normalised, Provider, Request, Resolves, Unmapped, read};
 use crate::event::Action;
 use crate::signature::Scheme;
 
@@ -46,7 +46,7 @@ impl Provider for Alertmanager {
             Value::Array(alerts) => Ok(direct(alerts, request)),
             Value::Object(members) => match members.get("alerts") {
                 Some(Value::Array(alerts)) => Ok(group(alerts, body, request)),
-                _ if members.contains_key("labels") => {
+                _ if read::at(body, "labels").is_some() => {
                     Ok(Normalised::one(labels::item(body, &context(&Value::Null, false, request), String::new())))
                 }
                 _ => Err(Unmapped::new("there is no `alerts` array")),

@@ -78,7 +78,7 @@ fn stage(status: &str) -> Option<Stage> {
 fn application(body: &Value) -> Option<Cow<'_, str>> {
     let application = body.get("application")?;
     if let Some(text) = read::text(application) {
-        return Some(text);
+        return Some(text).filter(|text| !read::unexpanded(text));
     }
     let part = |names: &[&'static str]| read::first(application, names).map(|found| found.text);
     let parts = [
@@ -97,7 +97,7 @@ fn query_value(body: &Value, name: &str) -> Option<String> {
     let (_, query) = url.split_once('?')?;
     let query = query.split('#').next().unwrap_or(query);
     let found = url::form_urlencoded::parse(query.as_bytes()).find(|(have, _)| have == name);
-    found.map(|(_, value)| value.into_owned()).filter(|value| !value.trim().is_empty())
+    found.map(|(_, value)| value.into_owned()).filter(|value| !value.trim().is_empty() && !read::unexpanded(value))
 }
 
 fn incident(body: &Value, status: &str, application: Option<Cow<'_, str>>, alert: bool) -> Option<Mapped> {
@@ -134,7 +134,7 @@ fn dedup_key(body: &Value, application: Option<&str>, alert: bool) -> Option<(De
     if let Some(id) = query_value(body, "alert").filter(|_| alert) {
         return key(format!("alert:{id}"), "url: alert");
     }
-    match (read::field(body, "rule_name").filter(|_| alert), application) {
+    match (read::field(body, "rule_name").filter(|name| alert && !read::unexpanded(name)), application) {
         (Some(rule), application) => key(format!("rule:{rule}:{}", application.unwrap_or_default()), "rule_name, application"),
         (None, Some(application)) => key(format!("application:{application}"), "application"),
         (None, None) => None,

@@ -79,7 +79,8 @@ pub fn item(body: &Value, at: String, tool: &str, request: &Request<'_>) -> Item
         Err(why) => return Item::Ignored { at, why: why.into() },
     };
     let said = read::first(body, fields.summary);
-    let key = body.get(fields.key).and_then(read::scalar).and_then(|text| DedupKey::lenient(&text));
+    let key = body.get(fields.key).and_then(read::scalar).filter(|text| !read::unexpanded(text));
+    let key = key.and_then(|text| DedupKey::lenient(&text));
     if said.is_none() && (action == Action::Trigger || key.is_none()) {
         return match action {
             Action::Trigger => Item::Unmapped { at, why: format!("there is no `{}`", fields.summary_name).into() },

@@ -84,10 +84,10 @@ impl Provider for Grafana {
         };
         match members.get("alerts") {
             Some(Value::Array(alerts)) => Ok(unified(alerts, body, request)),
-            _ if members.contains_key("labels") => {
+            _ if read::at(body, "labels").is_some() => {
                 Ok(Normalised::one(alert(body, &context(&Value::Null, request), String::new())))
             }
-            _ if members.contains_key("ruleId") || members.contains_key("ruleName") => dashboard(body, request),
+            _ if read::first(body, &["ruleId", "ruleName"]).is_some() => dashboard(body, request),
             _ => {
                 Err(Unmapped::new("there is neither an `alerts` array nor a `ruleId`; for a body of your own, use type webhook"))
             }

@@ -83,7 +83,7 @@ pub fn mapped(alert: &Value, context: &Context<'_>, at: String) -> Result<Mapped
 }
 
 /// The key of the alert's labels as Alertmanager computes it (`model.LabelSet.Fingerprint`): FNV-1a, 64 bits, over name, 0xFF,
-/// value, 0xFF of each label, sorted by name; 16 hex digits.
+/// value, 0xFF of each label that is not null, sorted by name; 16 hex digits.
 pub fn fingerprint(labels: &Map<String, Value>) -> String {
     const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0100_0000_01b3;
@@ -91,11 +91,10 @@ pub fn fingerprint(labels: &Map<String, Value>) -> String {
         bytes.iter().chain(&[0xff]).fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(PRIME))
     };
     // The map is sorted by name as long as serde_json's `preserve_order` is off; a test below watches over that.
-    let hash = labels.iter().fold(OFFSET, |hash, (name, value)| {
+    let hash = labels.iter().filter(|(_, value)| !value.is_null()).fold(OFFSET, |hash, (name, value)| {
         let hash = add(hash, name.as_bytes());
         match value {
             Value::String(text) => add(hash, text.as_bytes()),
-            Value::Null => add(hash, b""),
             other => add(hash, other.to_string().as_bytes()),
         }
     });
@@ -166,11 +165,12 @@ fn severity(alert: &Value, group: &Value) -> (Severity, &'static str) {
 }
 
 fn dedup_key(alert: &Value, summary: &str, source: &str) -> (DedupKey, &'static str, bool) {
-    let sent = alert.get("fingerprint").and_then(read::scalar).and_then(|text| DedupKey::lenient(&text));
+    let sent = alert.get("fingerprint").and_then(read::scalar).filter(|text| !read::unexpanded(text));
+    let sent = sent.and_then(|text| DedupKey::lenient(&text));
     if let Some(key) = sent {
         return (key, "fingerprint", false);
     }
-    let labels = alert.get("labels").and_then(Value::as_object).filter(|labels| !labels.is_empty());
+    let labels = alert.get("labels").and_then(Value::as_object).filter(|labels| labels.values().any(|value| !value.is_null()));
     match labels.and_then(|labels| DedupKey::lenient(&fingerprint(labels))) {
         Some(key) => (key, "labels (hashed as Alertmanager does)", false),
         None => (key::guess(summary, source), "default: guessed from summary and source", true),

@@ -103,7 +103,8 @@ pub fn time(value: &Value) -> Option<Parsed> {
 }
 
 /// Whether `text` is nothing but a template variable that its tool did not expand: `$ALERT_TRANSITION`, `*alertType*`,
-/// `$HOSTNAME$`, `${event.id}`, `{{ .Value }}`, `{EVENT.ID}`, `{ProblemID}`, `<no value>`. Such a text is absent, and above all never a key.
+/// `$HOSTNAME$`, `${event.id}`, `{{ .Value }}`, `{EVENT.ID}`, `{ProblemID}`, `%name%`, `|NAME|`, `<no value>`. Such a text is absent, and above all never
+/// a key.
 pub fn unexpanded(text: &str) -> bool {
     let text = text.trim();
     let between = |open: &str, close: &str| text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
@@ -112,13 +113,17 @@ pub fn unexpanded(text: &str) -> bool {
             && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'))
     };
     let shouted = |text: &str| name(text) && !text.contains(|c: char| c.is_ascii_lowercase());
+    // `{ProblemID}` and `{event.id}` are variables, `{web01}` may be a host.
+    let named = |text: &str| name(text) && (text.contains(['.', '_']) || text.starts_with(|c: char| c.is_ascii_uppercase()));
     text == "<no value>"
         || text.strip_prefix('$').is_some_and(shouted)
         || between("${", "}").is_some_and(name)
         || between("$", "$").is_some_and(name)
         || between("*", "*").is_some_and(name)
         || between("{{", "}}").is_some_and(|inner| !inner.contains("}}"))
-        || between("{", "}").is_some_and(|inner| name(inner) && inner.starts_with(|c: char| c.is_ascii_uppercase()))
+        || between("{", "}").is_some_and(named)
+        || between("%", "%").is_some_and(name)
+        || between("|", "|").is_some_and(name)
 }
 
 /// Whether `text` is an absolute web address, and so worth a link.
@@ -160,12 +165,31 @@ mod tests {
             "$SERVICEDESC$",
             "$host.name$",
             "${latestEvent.id}",
+            "{ProblemID}",
+            "{event.id}",
+            "%sensorid%",
+            "|NAME|",
         ] {
             assert!(unexpanded(yes), "{yes}");
         }
-        for no in
-            ["$5 lost", "cost $USD now", "*", "**", "{}", "{a: 1}", "{{a}} and {{b}}", "$aws", "$", "ALERT", "{web01}", "$5"]
-        {
+        for no in [
+            "$5 lost",
+            "cost $USD now",
+            "*",
+            "**",
+            "{}",
+            "{a: 1}",
+            "{{a}} and {{b}}",
+            "$aws",
+            "$",
+            "ALERT",
+            "{web01}",
+            "$5",
+            "%CPU",
+            "95%",
+            "{}",
+            "|",
+        ] {
             assert!(!unexpanded(no), "{no}");
         }
     }

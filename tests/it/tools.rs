@@ -1,19 +1,75 @@
 //! What holds of every tool, recipes included: the list of tools makes the tests, so that none can come without.
 
 use callbox::provider::fixture::Fixture;
-use callbox::provider::{Compiled, Registry};
+use callbox::provider::{Compiled, Registry, Resolves};
 use callbox::secret::Secret;
 use callbox::signature;
 use callbox::time::Clock;
 use serde_json::json;
 
+use crate::support::api::Integration;
 use crate::support::callbox::Options;
+use crate::support::raw::Reply;
 use crate::support::tool::repository;
 use crate::support::{Callbox, Database, raw, secrets};
 
-on_both!(a_signature_that_is_set_is_enforced);
+on_both!(a_signature_that_is_set_is_enforced, every_tool_opens_once_and_closes_what_it_opened);
 
 const SECRET: &str = "the secret that every tool signs with";
+
+/// The fixture `name` of a tool.
+fn fixture(kind: &str, name: &str) -> Fixture {
+    let file = repository().join("fixtures").join(kind).join(format!("{name}.http"));
+    Fixture::parse(&std::fs::read(&file).unwrap_or_else(|why| panic!("{}: {why}", file.display()))).unwrap()
+}
+
+/// Sends a fixture as its tool does.
+async fn post(service: &Callbox, integration: &Integration, fixture: &Fixture) -> Reply {
+    let mut target = integration.path.clone();
+    for (name, value) in fixture.query.iter().filter(|(name, _)| name != "integrationId") {
+        let pair = url::form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
+        target.push_str(&format!("&{pair}"));
+    }
+    let ours = |name: &str| name == "host" || name.starts_with("x-fixture-");
+    let headers: Vec<(&str, &str)> = fixture.headers.iter().filter(|(name, _)| !ours(name)).collect();
+    raw::send(service.address(), &raw::request(&fixture.method, &target, &headers, &fixture.body)).await
+}
+
+/// Trigger, repeat, test message, something malformed, resolve: one incident, opened once, closed by its resolve and by nothing else.
+async fn every_tool_opens_once_and_closes_what_it_opened(database: Database) {
+    let service = Callbox::start(&database).await;
+    let api = service.api();
+    for tool in Registry::built_in().tools() {
+        let (kind, accepted) = (tool.meta().kind, tool.meta().success_status);
+        let integration = api.integration(kind, &format!("loop {kind}")).await;
+        let say = async |name: &str| {
+            let reply = post(&service, &integration, &fixture(kind, name)).await;
+            assert_eq!(reply.status, accepted, "{kind}/{name}: {}", reply.json());
+            reply.json()["events"].as_array().cloned().unwrap_or_default()
+        };
+        let opened = say("trigger").await;
+        let (outcome, key) = (&opened[0]["outcome"], opened[0]["dedup_key"].as_str().unwrap());
+        assert_eq!(outcome, "opened", "{kind}: {opened:?}");
+        let repeated = say("repeat").await[0]["outcome"].clone();
+        assert!(repeated == "updated" || repeated == "escalated", "{kind}: the repeat is {repeated}");
+        let state = async || {
+            let all = api.incidents(&integration).await;
+            let mine: Vec<_> = all.iter().filter(|incident| incident["dedup_key"] == *key).collect();
+            assert_eq!(mine.len(), 1, "{kind}: {all:?}");
+            let resolved = all.iter().filter(|incident| incident["status"] == "resolved").count();
+            (mine[0]["status"].as_str().unwrap().to_owned(), mine[0]["event_count"].as_u64().unwrap(), resolved)
+        };
+        assert_eq!(state().await, ("triggered".to_owned(), 2, 0), "{kind}: a repeat opens nothing");
+        say("test-ping").await;
+        say("malformed").await;
+        assert_eq!(state().await, ("triggered".to_owned(), 2, 0), "{kind}: neither a test nor nonsense touches it");
+        if tool.meta().resolves != Resolves::Never {
+            let closed = say("resolve").await;
+            assert_eq!((&closed[0]["outcome"], closed[0]["dedup_key"].as_str()), (&json!("resolved"), Some(key)), "{kind}");
+            assert_eq!(state().await, ("resolved".to_owned(), 2, 1), "{kind}: its resolve closes it, and nothing else");
+        }
+    }
+}
 
 async fn a_signature_that_is_set_is_enforced(database: Database) {
     secrets::remember(SECRET);
@@ -25,8 +81,7 @@ async fn a_signature_that_is_set_is_enforced(database: Database) {
     let wrong = [Secret::new("a secret that nobody has set anywhere")];
     for (number, tool) in Registry::built_in().tools().enumerate() {
         let kind = tool.meta().kind;
-        let file = repository().join("fixtures").join(kind).join("trigger.http");
-        let body = Fixture::parse(&std::fs::read(&file).unwrap()).unwrap().body;
+        let body = fixture(kind, "trigger").body;
         let fields =
             json!({"type": kind, "name": format!("signed {kind}"), "signature_secret": SECRET, "rate_limit_per_minute": 0});
         let integration = api.integration_from(fields).await;

@@ -31,7 +31,8 @@ impl<'a> Title<'a> {
     }
 
     fn take(&mut self, group: &'a str) -> bool {
-        let (word, scope) = group.split_once(" on ").map_or((group, None), |(word, scope)| (word, Some(scope)));
+        let on = group.to_ascii_lowercase().find(" on ");
+        let (word, scope) = on.and_then(|at| group.split_at_checked(at)).map_or((group, None), |(word, on)| (word, on.get(4..)));
         if super::fields::transition(word).is_some() {
             self.transition = Some(word);
             self.scope = scope.map(|scope| scope.trim_matches(['{', '}', ' '])).filter(|scope| !scope.is_empty()).or(self.scope);

@@ -90,9 +90,10 @@ impl Template {
         self.fill(places, shown, |text, value| text.push_str(value))
     }
 
-    /// As [`Template::text`], for keys: values as sent, and any two different lists of values give two different texts.
-    pub fn key<'a>(&self, place: &'a Value) -> Option<Cow<'a, str>> {
-        self.fill(&[place], raw, |text, value| {
+    /// As [`Template::text`], for keys: values as sent, and any two different lists of values give two different texts. An object or a
+    /// list counts as its JSON only when `whole` says so: it holds what changes while the alert stays the same.
+    pub fn key<'a>(&self, place: &'a Value, whole: bool) -> Option<Cow<'a, str>> {
+        self.fill(&[place], if whole { raw } else { scalar }, |text, value| {
             for character in value.chars() {
                 if self.separators.contains(character) {
                     text.push(ESCAPE);
@@ -177,6 +178,11 @@ pub(super) fn raw(value: &Value) -> Option<Cow<'_, str>> {
         scalar => read::scalar(scalar),
     };
     text.filter(|text| !text.trim().is_empty())
+}
+
+/// As [`raw`], for a text, a number or a boolean; objects and arrays are nothing.
+fn scalar(value: &Value) -> Option<Cow<'_, str>> {
+    read::scalar(value).filter(|text| !text.trim().is_empty())
 }
 
 /// Takes a template apart.
@@ -265,7 +271,7 @@ mod tests {
     #[test]
     fn values_of_a_key_cannot_run_into_each_other() {
         let template = Template::compile("{a}:{b?}", Names::Exact).unwrap();
-        let key = |a: &str, b: &str| template.key(&json!({"a": a, "b": b})).map(Cow::into_owned);
+        let key = |a: &str, b: &str| template.key(&json!({"a": a, "b": b}), false).map(Cow::into_owned);
         assert_eq!(key("db1", "disk").as_deref(), Some("db1:disk"));
         assert_eq!(key("db1", "").as_deref(), Some("db1:"));
         assert_ne!(key("a:b", "c"), key("a", "b:c"));
@@ -279,7 +285,7 @@ mod tests {
             one in proptest::collection::vec("[ab:\\\\/]{1,4}", 3), other in proptest::collection::vec("[ab:\\\\/]{1,4}", 3),
         ) {
             let template = Template::compile("{a}:{b}://{c}/", Names::Exact).unwrap();
-            let key = |values: &[String]| template.key(&json!({"a": values[0], "b": values[1], "c": values[2]})).map(Cow::into_owned);
+            let key = |values: &[String]| template.key(&json!({"a": values[0], "b": values[1], "c": values[2]}), false).map(Cow::into_owned);
             prop_assert_eq!(one == other, key(&one) == key(&other));
         }
     }

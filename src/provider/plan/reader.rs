@@ -119,7 +119,7 @@ impl<'a> Reader<'a, '_> {
         let plan = self.plan;
         let ways = instead(case, |case| &case.key).unwrap_or(&plan.key);
         let found = ways.iter().find_map(|way| {
-            let text = way.key(self.value)?;
+            let text = way.key(self.value, plan.guesses)?;
             let text = if way.mark().is_empty() { plan.unmarked(text) } else { text };
             Some((DedupKey::lenient(&text)?, Cow::Owned(way.as_str().to_owned())))
         });

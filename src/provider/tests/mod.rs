@@ -13,15 +13,20 @@ use super::*;
 use crate::event::Action;
 use crate::time::Timestamp;
 
+mod identity;
 mod payloads;
+mod place;
 mod recipes;
 mod rules;
 mod signatures;
+mod states;
 mod sweep;
 
 const REQUIRED: [&str; 5] = ["trigger", "repeat", "resolve", "test-ping", "malformed"];
 /// The header of a fixture that holds its integration's options.
 const OPTIONS: &str = "x-fixture-options";
+/// The header of a trigger that names, by the places in its body, what its key is made of; of a resolve where it has that elsewhere.
+const IDENTITY: &str = "x-fixture-identity";
 
 fn received_at() -> Timestamp {
     Timestamp::parse("2026-01-02T04:00:00Z").unwrap().at
@@ -33,6 +38,7 @@ struct Case {
     golden: PathBuf,
     fixture: Fixture,
     options: Compiled,
+    identity: Vec<String>,
 }
 
 impl Case {
@@ -41,7 +47,8 @@ impl Case {
         let options = fixture.headers.get(OPTIONS).map(|text| serde_json::from_str(text).unwrap()).unwrap_or(Value::Null);
         let options = provider.compile(&options).unwrap_or_else(|problems| panic!("{}: {problems:?}", file.display()));
         let name = format!("{}/{}", provider.meta().kind, file.file_stem().unwrap().to_string_lossy());
-        Self { provider, name, golden: file.with_extension("json"), fixture, options }
+        let identity = fixture.headers.get(IDENTITY).unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect();
+        Self { provider, name, golden: file.with_extension("json"), fixture, options, identity }
     }
 
     fn run(&self, json: Option<&Value>, body: &[u8]) -> Result<Normalised, Unmapped> {
@@ -63,6 +70,27 @@ impl Case {
 
     fn as_sent(&self) -> Result<Normalised, Unmapped> {
         self.run(self.json().as_ref(), &self.fixture.body)
+    }
+
+    /// The body as JSON, or as the object that a form stands for.
+    fn object(&self) -> Option<Value> {
+        self.json().or_else(|| body::form(&self.fixture.body))
+    }
+
+    /// What comes of another body that is sent the way this one was.
+    fn with(&self, body: &Value) -> Result<Normalised, Unmapped> {
+        if self.json().is_some() {
+            return self.run(Some(body), body.to_string().as_bytes());
+        }
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        match body.as_object() {
+            Some(fields) if fields.values().all(|value| !value.is_object() && !value.is_array()) => {
+                let written = |value| read::scalar(value).unwrap_or_default().into_owned();
+                form.extend_pairs(fields.iter().map(|(name, value)| (name, written(value))));
+            }
+            _ => drop(form.append_pair("payload", &body.to_string())),
+        }
+        self.run(None, form.finish().as_bytes())
     }
 }
 

@@ -62,7 +62,7 @@ fn two_different_alerts_never_share_a_key() {
         // Which values the key is made of, as the key itself tells.
         let first = key(&body).unwrap_or_else(|| panic!("{}: no key", case.name));
         let mut places = Vec::new();
-        sweep::pointers(&body, "", &mut places);
+        place::pointers(&body, "", &mut places);
         let with = |changes: &[(&String, &str)]| {
             let mut body = body.clone();
             for (place, value) in changes {

@@ -1,8 +1,12 @@
 //! No input breaks a provider, and whatever comes out of one is valid.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
+use proptest::sample::Index;
 use serde_json::{Value, json};
 
+use super::place::{pointers, without};
 use super::*;
 use crate::event::{LINKS_MAX, SUMMARY_MAX};
 
@@ -28,35 +32,6 @@ pub(super) fn check(case: &str, json: Option<&Value>, result: &Result<Normalised
     }
     let said = !normalised.items.is_empty() || !normalised.changes.is_empty() || normalised.note.is_some();
     assert!(said, "{case}: nothing came of it and nobody said why");
-}
-
-/// Pointers to every value below `value`, itself included.
-pub(super) fn pointers(value: &Value, at: &str, out: &mut Vec<String>) {
-    out.push(at.to_owned());
-    match value {
-        Value::Array(elements) => {
-            elements.iter().enumerate().for_each(|(n, element)| pointers(element, &format!("{at}/{n}"), out))
-        }
-        Value::Object(members) => members.iter().for_each(|(name, member)| {
-            pointers(member, &format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")), out);
-        }),
-        _ => {}
-    }
-}
-
-fn without(body: &Value, pointer: &str) -> Option<Value> {
-    let mut body = body.clone();
-    let (parent, name) = pointer.rsplit_once('/')?;
-    match body.pointer_mut(parent)? {
-        Value::Array(elements) => {
-            elements.remove(name.parse().ok()?);
-        }
-        Value::Object(members) => {
-            members.remove(&name.replace("~1", "/").replace("~0", "~"))?;
-        }
-        _ => return None,
-    }
-    Some(body)
 }
 
 #[test]
@@ -149,7 +124,36 @@ fn no_changed_query_breaks_a_provider() {
     assert!(runs > 200, "{runs} runs: the sweep has lost its fixtures");
 }
 
+/// Each fixture with its body and everything that the fixtures of its tool hold.
+static PIECES: LazyLock<Vec<(Case, Value, Vec<Value>)>> = LazyLock::new(|| {
+    let whole: Vec<(Case, Value)> = cases().into_iter().filter_map(|case| case.object().map(|body| (case, body))).collect();
+    let pieces_of = |kind: &str| {
+        let of = whole.iter().filter(|(case, _)| case.provider.meta().kind == kind);
+        let pieces = of.flat_map(|(_, body)| {
+            let mut places = Vec::new();
+            pointers(body, "", &mut places);
+            places.into_iter().map(|place| body.pointer(&place).unwrap().clone()).collect::<Vec<_>>()
+        });
+        pieces.collect::<Vec<Value>>()
+    };
+    let pieces: Vec<Vec<Value>> = whole.iter().map(|(case, _)| pieces_of(case.provider.meta().kind)).collect();
+    whole.into_iter().zip(pieces).map(|((case, body), pieces)| (case, body, pieces)).collect()
+});
+
 proptest! {
+    /// What is nearly right: a tool's body with pieces of its others in the wrong places.
+    #[test]
+    fn no_mixture_of_its_bodies_breaks_a_provider(which in any::<Index>(), edits in proptest::collection::vec(any::<(Index, Index)>(), 1..6)) {
+        let (case, body, pieces) = which.get(&PIECES);
+        let mut mixed = body.clone();
+        for (place, piece) in edits {
+            let mut places = Vec::new();
+            pointers(&mixed, "", &mut places);
+            *mixed.pointer_mut(&places[place.index(places.len())]).unwrap() = piece.get(pieces).clone();
+        }
+        check(&case.name, Some(&mixed).filter(|_| case.json().is_some()), &case.with(&mixed));
+    }
+
     #[test]
     fn no_json_breaks_a_provider(body in any_json()) {
         for provider in Registry::built_in().tools() {

@@ -12,7 +12,7 @@ use crate::support::tool::repository;
 /// The header of a fixture that holds its integration's options.
 const OPTIONS: &str = "x-fixture-options";
 /// Headers that the connection decides.
-const OF_THE_CONNECTION: [&str; 4] = ["host", "content-length", "connection", OPTIONS];
+const OF_THE_CONNECTION: [&str; 3] = ["host", "content-length", "connection"];
 
 /// A request to an integration of type `kind` with these options.
 #[derive(Clone)]
@@ -38,7 +38,8 @@ impl Sample {
     fn of(kind: &'static str, path: &Path) -> Self {
         let fixture = Fixture::parse(&std::fs::read(path).unwrap()).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
         let options = fixture.headers.get(OPTIONS).map_or(Value::Null, |text| serde_json::from_str(text).unwrap());
-        let kept = fixture.headers.iter().filter(|(name, _)| !OF_THE_CONNECTION.contains(name));
+        let kept =
+            fixture.headers.iter().filter(|(name, _)| !OF_THE_CONNECTION.contains(name) && !name.starts_with("x-fixture-"));
         Self {
             name: format!("{kind}/{}", path.file_stem().unwrap().display()),
             kind,
