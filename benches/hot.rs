@@ -148,6 +148,7 @@ fn submission(number: usize, key: &str) -> Submission {
         status: 202,
         headers: String::new(),
         query: String::new(),
+        target: None,
         body: Bytes::from_static(b"{}"),
         message: None,
     };

@@ -18,5 +18,5 @@ pub fn receipt(submission: &Submission) -> Receipt {
         outcome: Outcome::Opened,
         incident_id: None,
     });
-    Receipt { events: events.collect(), duplicate_of: None }
+    Receipt { events: events.collect(), ..Receipt::default() }
 }

@@ -8,11 +8,13 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::submission::{Effect, EventReceipt, Ledger, Mode, Posted, Receipt, Submission};
+use super::submission::{Effect, EventReceipt, Ledger, Posted, Receipt, Submission};
 use crate::event::{ChangeEvent, Severity};
 use crate::id::{self, Kind};
-use crate::incident::{self, Arrival, Change, Incident, KeyState, Outcome, Report, Tombstone};
-use crate::store::ingest::{ChangeRow, EventRow, IncidentRow, Key, OutboxRow, RequestRow, Rows, SeenRow, TombstoneRow};
+use crate::incident::{self, Actor, Arrival, Change, Incident, KeyState, Outcome, Report, Tombstone};
+use crate::store::ingest::{
+    ChangeRow, EventRow, IncidentRow, Key, OutboxRow, ReplayRow, RequestRow, Rows, SeenRow, TombstoneRow,
+};
 use crate::time::Timestamp;
 
 /// Catch-all incidents that one integration may have open; what comes after them shares one.
@@ -73,11 +75,22 @@ impl<'a> Fold<'a> {
 
     /// Applies one item; `None`: it is no event, as things stand.
     pub fn item(&mut self, submission: &'a Submission, item: &'a Posted, at: Timestamp) -> Option<EventReceipt> {
+        self.item_by(submission, item, at, &submission.actor)
+    }
+
+    /// As [`Fold::item`], where somebody else than the submission's actor does it.
+    pub fn item_by(
+        &mut self,
+        submission: &'a Submission,
+        item: &'a Posted,
+        at: Timestamp,
+        actor: &Actor,
+    ) -> Option<EventReceipt> {
         let dedup_key = self.dedup_key(submission, item);
         let key = Key { integration_id: Arc::clone(&submission.integration_id), dedup_key: dedup_key.to_owned() };
         let slot = self.slots.entry(key.clone()).or_default();
         let open = slot.state.open.as_ref();
-        if is_unmapped(item) && open.is_none() {
+        if item.is_catch_all() && open.is_none() {
             *self.catch_alls.entry(Arc::clone(&submission.integration_id)).or_default() += 1;
         }
         let meant = item.incident_id.as_ref().is_none_or(|id| open.is_some_and(|open| open.id == *id));
@@ -86,8 +99,7 @@ impl<'a> Fold<'a> {
             return None;
         }
         let event_id = id::new(Kind::Event);
-        let arrival =
-            Arrival { received_at: at, event_id: &event_id, service_id: &submission.service_id, actor: submission.actor.clone() };
+        let arrival = Arrival { received_at: at, event_id: &event_id, service_id: &submission.service_id, actor: actor.clone() };
         slot.tenant_id = Arc::clone(&submission.tenant_id);
         slot.touched = true;
         let change = affect(&mut slot.state, &item.effect, &arrival);
@@ -101,7 +113,7 @@ impl<'a> Fold<'a> {
             outcome: change.outcome,
             incident_id: change.incident_id.clone(),
         };
-        self.record(submission, item, dedup_key, at, &receipt, change, key);
+        self.record(submission, item, dedup_key, (at, actor), &receipt, change, key);
         Some(receipt)
     }
 
@@ -109,7 +121,7 @@ impl<'a> Fold<'a> {
     fn dedup_key<'i>(&self, submission: &Submission, item: &'i Posted) -> &'i str {
         let key = item.key.as_str();
         let full = || self.catch_alls.get(&submission.integration_id).is_some_and(|count| *count >= CATCH_ALL_MAX);
-        if is_unmapped(item) && self.open_of(submission, key).is_none() && full() { CATCH_ALL_OTHER } else { key }
+        if item.is_catch_all() && self.open_of(submission, key).is_none() && full() { CATCH_ALL_OTHER } else { key }
     }
 
     fn open_of(&self, submission: &Submission, dedup_key: &str) -> Option<&Incident> {
@@ -123,7 +135,7 @@ impl<'a> Fold<'a> {
         submission: &'a Submission,
         item: &'a Posted,
         dedup_key: &'a str,
-        at: Timestamp,
+        (at, actor): (Timestamp, &Actor),
         receipt: &EventReceipt,
         change: Change,
         key: Key,
@@ -135,7 +147,7 @@ impl<'a> Fold<'a> {
         self.rows.events.push(EventRow {
             id: receipt.id.clone(),
             tenant_id: &submission.tenant_id,
-            request_id: submission.ledger.as_ref().map(|ledger| ledger.id.as_str()),
+            request_id: submission.request_id(),
             integration_id: &submission.integration_id,
             incident_id: change.incident_id.clone(),
             previous_event_id: change.previous_event_id,
@@ -145,12 +157,12 @@ impl<'a> Fold<'a> {
             severity: report.map_or(Severity::Info, |report| report.severity).as_str(),
             summary: report.map_or("", |report| &report.summary),
             source: report.map_or("", |report| &report.source),
-            actor: submission.actor.name(),
+            actor: actor.name(),
             note: item.note.as_deref(),
             occurred_at: item.occurred_at,
             received_at: at,
         });
-        if let Some(notice) = change.notice.filter(|_| submission.mode != (Mode::Replay { notify: false })) {
+        if let Some(notice) = change.notice.filter(|_| submission.notifies()) {
             self.rows.outbox.push(OutboxRow {
                 tenant_id: &submission.tenant_id,
                 event: notice.as_str(),
@@ -168,6 +180,25 @@ impl<'a> Fold<'a> {
         }
     }
 
+    /// Whether the batch, or what it met, has news of an item's key that is newer than `at`.
+    pub fn has_news(&self, submission: &Submission, item: &Posted, at: Timestamp) -> bool {
+        let dedup_key = self.dedup_key(submission, item).to_owned();
+        let slot = self.slots.get(&Key { integration_id: Arc::clone(&submission.integration_id), dedup_key });
+        slot.is_some_and(|slot| {
+            slot.buried.is_some_and(|buried| buried > at) || slot.state.open.as_ref().is_some_and(|open| open.last_seen > at)
+        })
+    }
+
+    /// Adds what a replay did with an event of its request.
+    pub fn replayed(&mut self, row: ReplayRow<'a>) {
+        self.rows.replays.push(row);
+    }
+
+    /// What replays of this batch did so far.
+    pub fn replays(&self) -> &[ReplayRow<'a>] {
+        &self.rows.replays
+    }
+
     /// Adds the change events of a submission.
     pub fn changes(&mut self, submission: &'a Submission, at: Timestamp) {
         for change in &submission.changes {
@@ -180,20 +211,22 @@ impl<'a> Fold<'a> {
             "custom_details": change.custom_details, "links": change.links, "images": change.images,
         });
         let id = id::new(Kind::Change);
-        self.rows.outbox.push(OutboxRow {
-            tenant_id: &submission.tenant_id,
-            event: "change.created",
-            incident_id: None,
-            change_id: Some(id.clone()),
-            event_id: None,
-            created_at: at,
-        });
+        if submission.notifies() {
+            self.rows.outbox.push(OutboxRow {
+                tenant_id: &submission.tenant_id,
+                event: "change.created",
+                incident_id: None,
+                change_id: Some(id.clone()),
+                event_id: None,
+                created_at: at,
+            });
+        }
         self.rows.changes.push(ChangeRow {
             id,
             tenant_id: &submission.tenant_id,
             integration_id: &submission.integration_id,
             service_id: &submission.service_id,
-            request_id: submission.ledger.as_ref().map(|ledger| ledger.id.as_str()),
+            request_id: submission.request_id(),
             summary: &change.summary,
             source: change.source.as_deref(),
             details: details.to_string(),
@@ -246,10 +279,6 @@ impl<'a> Fold<'a> {
     }
 }
 
-fn is_unmapped(item: &Posted) -> bool {
-    matches!(&item.effect, Effect::Report(report) if report.catch_all == Some(Outcome::Unmapped))
-}
-
 fn affect(state: &mut KeyState, effect: &Effect, arrival: &Arrival<'_>) -> Change {
     match effect {
         Effect::Report(report) => incident::apply(state, report, arrival, || id::new(Kind::Incident)),
@@ -290,6 +319,7 @@ fn request_row<'a>(
         received_at: at,
         headers: &ledger.headers,
         query: &ledger.query,
+        target: ledger.target.as_deref(),
         body: &ledger.body,
         message: ledger.message.as_deref(),
         first_event_id,

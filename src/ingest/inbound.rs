@@ -68,6 +68,24 @@ pub struct Inbound {
     pub begun: Instant,
 }
 
+impl Inbound {
+    /// Method and subpath as the ledger keeps them; `None` for a POST to the integration itself, which is nearly every request.
+    pub fn target(&self) -> Option<String> {
+        match (self.method.as_str(), self.subpath.as_str()) {
+            ("POST", "") => None,
+            (method, "") => Some(method.to_owned()),
+            // A column of text takes no U+0000.
+            (method, subpath) => Some(format!("{method} {}", subpath.replace('\0', ""))),
+        }
+    }
+}
+
+/// The method and the subpath that [`Inbound::target`] spelled.
+pub fn method_and_subpath(target: Option<&str>) -> (&str, &str) {
+    let target = target.unwrap_or("POST");
+    target.split_once(' ').unwrap_or((target, ""))
+}
+
 /// A request that was accepted.
 #[derive(Clone, Debug, Default)]
 pub struct Done {

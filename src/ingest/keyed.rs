@@ -164,7 +164,7 @@ pub fn wish(inbound: &Inbound, parsed: &Parsed) -> Result<Wish, Invalid> {
 }
 
 /// A key that we generated is never repeated: unless its sender resolves it, a timer must.
-fn expire(item: &mut Posted, integration: &Integration, received_at: Timestamp) {
+pub fn expire(item: &mut Posted, integration: &Integration, received_at: Timestamp) {
     item.note = Some("key: generated".to_owned());
     if let (Effect::Report(report), Some(after)) = (&mut item.effect, integration.timers.made_up_after) {
         report.expires_at = Some(received_at.plus_seconds(after - EXPIRY_GRACE));

@@ -11,7 +11,8 @@ use super::checkpoint::Nudge;
 use super::fold::{CATCH_ALL_OTHER, CATCH_ALL_PREFIX, Fold, quarantined, seen_row};
 use super::queue::{Entry, Queue, Turn};
 use super::recent::Recent;
-use super::submission::{Effect, EventReceipt, Posted, Receipt, Refused, Submission};
+use super::replay;
+use super::submission::{Effect, EventReceipt, Mode, Posted, Receipt, Refused, Submission};
 use crate::incident::{KeyState, Outcome, Status};
 use crate::metrics::Metrics;
 use crate::store::ingest::{self, Key, Purpose};
@@ -164,9 +165,10 @@ impl Lane {
                     Some(row) => ingest::find_seen(conn, &row, at)?,
                     None => None,
                 };
-                receipts.push(match duplicate {
-                    Some(first) => Receipt { duplicate_of: Some(first), ..fold.duplicate(submission, at) },
-                    None => whole(&mut fold, submission, at),
+                receipts.push(match (duplicate, &submission.mode) {
+                    (Some(first), _) => Receipt { duplicate_of: Some(first), ..fold.duplicate(submission, at) },
+                    (None, Mode::Live) => whole(&mut fold, submission, at),
+                    (None, Mode::Replay(replaying)) => replay::apply(conn, &mut fold, submission, replaying)?,
                 });
             }
             let mut rows = fold.finish();
@@ -185,9 +187,12 @@ impl Lane {
 
     /// Commits one submission by itself, and where the store refuses its data, event by event.
     fn alone(&mut self, conn: &mut Conn, submission: &Submission, refused: bool) -> Result<Result<Receipt, Refused>> {
-        if !refused {
+        let replayed = matches!(submission.mode, Mode::Replay(_));
+        if !refused || replayed {
             match self.attempt(conn, &[submission]) {
                 Ok(mut receipts) => return Ok(Ok(receipts.pop().unwrap_or_default())),
+                // A replay is whole or not at all: nobody waits for half of it.
+                Err(error @ (StoreError::Conflict(_) | StoreError::Data(_))) if replayed => return Ok(Err(error.into())),
                 Err(StoreError::Conflict(_) | StoreError::Data(_)) => {}
                 Err(error) => return Err(error),
             }
@@ -210,7 +215,7 @@ impl Lane {
             fold.changes(submission, latest);
             fold.ledger(submission, &events, latest);
             ingest::write(conn, &mut fold.finish(), &mut next_number)?;
-            Ok::<_, StoreError>(Receipt { events, duplicate_of: None })
+            Ok::<_, StoreError>(Receipt { events, ..Receipt::default() })
         })?;
         (self.latest, self.next_number) = (self.latest.max(latest), next_number);
         Ok(receipt)
@@ -263,7 +268,7 @@ fn whole<'a>(fold: &mut Fold<'a>, submission: &'a Submission, at: Timestamp) -> 
     let events = fold.items(submission, &submission.items, at);
     fold.changes(submission, at);
     fold.ledger(submission, &events, at);
-    Receipt { events, duplicate_of: None }
+    Receipt { events, ..Receipt::default() }
 }
 
 /// Stores items in a savepoint; where the store refuses them, each half by itself, down to the one event that becomes a catch-all.

@@ -23,6 +23,7 @@ pub fn row(inbound: &Inbound, meta: Option<&Meta>, verdict: Verdict, status: u16
         status,
         headers: redact::headers(&inbound.headers, meta.map_or(&[], |meta| meta.key_headers)),
         query: redact::query(&inbound.query),
+        target: inbound.target(),
         body,
         message: message.map(|text| text.replace('\0', "")),
     }

@@ -151,6 +151,7 @@ impl Row {
             received_at: self.received_at,
             headers: &self.ledger.headers,
             query: &self.ledger.query,
+            target: self.ledger.target.as_deref(),
             body: &self.ledger.body,
             message: self.ledger.message.as_deref(),
             first_event_id: None,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::replay::{Fate, Replaying};
 use crate::event::{Action, ChangeEvent, DedupKey};
 use crate::incident::{Actor, Outcome, Report};
 use crate::store::StoreError;
@@ -84,6 +85,8 @@ pub struct Ledger {
     pub headers: String,
     /// The query, credentials redacted.
     pub query: String,
+    /// Method and subpath, where it is no POST to the integration itself.
+    pub target: Option<String>,
     /// The body after its content encoding was removed, credentials overwritten.
     pub body: Bytes,
     /// The reason, where there is one.
@@ -134,6 +137,11 @@ impl Posted {
         }
     }
 
+    /// Whether it stands for something that was not understood.
+    pub fn is_catch_all(&self) -> bool {
+        matches!(&self.effect, Effect::Report(report) if report.catch_all == Some(Outcome::Unmapped))
+    }
+
     /// When what it opens or repeats counts as over.
     pub fn expires_at(&self) -> Option<Timestamp> {
         match &self.effect {
@@ -168,15 +176,12 @@ impl Delivery {
 }
 
 /// Whether a submission speaks of now.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub enum Mode {
     /// It does.
     Live,
     /// A request of the ledger, run again: it keeps its receive time, and tells the outside world only when asked.
-    Replay {
-        /// Whether it was asked.
-        notify: bool,
-    },
+    Replay(Box<Replaying>),
 }
 
 /// One request, or one act of a person or a timer, to be written whole or not at all.
@@ -209,7 +214,23 @@ impl Submission {
     pub fn counted_at(&self, latest: Timestamp) -> Timestamp {
         match self.mode {
             Mode::Live => latest.max(self.received_at),
-            Mode::Replay { .. } => self.received_at,
+            Mode::Replay(_) => self.received_at,
+        }
+    }
+
+    /// The request that its events come from.
+    pub fn request_id(&self) -> Option<&str> {
+        match &self.mode {
+            Mode::Live => self.ledger.as_ref().map(|ledger| ledger.id.as_str()),
+            Mode::Replay(replaying) => Some(&replaying.request_id),
+        }
+    }
+
+    /// Whether the outside world is told what it does.
+    pub fn notifies(&self) -> bool {
+        match &self.mode {
+            Mode::Live => true,
+            Mode::Replay(replaying) => replaying.notify,
         }
     }
 
@@ -242,6 +263,8 @@ pub struct Receipt {
     pub events: Vec<EventReceipt>,
     /// The request that had the effect of this delivery before: nothing was done now.
     pub duplicate_of: Option<String>,
+    /// Of a replay, what became of each item.
+    pub fates: Vec<Fate>,
 }
 
 /// Why a submission was not committed. All of it is temporary.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::replay::Replaying;
 use super::submission::{Ledger, Mode, Posted, Submission, Verdict};
 use crate::event::{Action, DedupKey, Event, Severity};
 use crate::incident::{Actor, Report};
@@ -42,6 +43,7 @@ pub fn submission(integration_id: &str, items: Vec<Posted>) -> Submission {
             status: 202,
             headers: String::new(),
             query: String::new(),
+            target: None,
             body: Bytes::from_static(b"{}"),
             message: None,
         }),
@@ -49,4 +51,18 @@ pub fn submission(integration_id: &str, items: Vec<Posted>) -> Submission {
         changes: Vec::new(),
         delivery: None,
     }
+}
+
+/// A replay of the request `req_1`, to be told of or not.
+pub fn replay(notify: bool) -> Mode {
+    Mode::Replay(Box::new(Replaying {
+        request_id: "req_1".to_owned(),
+        by: "somebody".to_owned(),
+        at: NOW,
+        force: false,
+        notify,
+        draft: false,
+        seen_to: 0,
+        steps: Vec::new(),
+    }))
 }

@@ -48,6 +48,24 @@ pub struct Filter {
     pub until: Option<Timestamp>,
 }
 
+/// By how much the number of a change event may lie behind that of its request, in seconds.
+const AFTER_REQUEST: i64 = 600;
+
+/// Whether this request brought change events when it came in.
+///
+/// # Errors
+/// The query failed.
+pub fn any_of(conn: &mut Conn, request_id: &str) -> Result<bool> {
+    let request = id::number(request_id);
+    let until = id::floor(id::made_at(request).plus_seconds(AFTER_REQUEST));
+    let count: i64 = changes::table
+        .filter(changes::id.between(request, until))
+        .filter(changes::request_id.eq(request))
+        .count()
+        .get_result(conn)?;
+    Ok(count > 0)
+}
+
 /// The change events of a tenant, newest first.
 ///
 /// # Errors

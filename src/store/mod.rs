@@ -19,6 +19,7 @@ pub mod integrations;
 pub mod numbered;
 pub mod page;
 pub mod refusals;
+pub mod replays;
 pub mod requests;
 pub mod retention;
 pub mod schema;
@@ -50,6 +51,12 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 extern "SQL" {
     /// The text in lower case; on SQLite only ASCII letters change.
     fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+
+    /// The first number, or, where that is NULL, the second.
+    fn coalesce(
+        first: diesel::sql_types::Nullable<diesel::sql_types::BigInt>,
+        second: diesel::sql_types::Nullable<diesel::sql_types::BigInt>,
+    ) -> diesel::sql_types::Nullable<diesel::sql_types::BigInt>;
 }
 
 /// How long a caller waits for a pooled connection.

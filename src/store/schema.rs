@@ -61,6 +61,7 @@ diesel::table! {
         received_at -> BigInt,
         headers -> Text,
         query -> Text,
+        target -> Nullable<Text>,
         message -> Nullable<Text>,
         first_event_id -> Nullable<BigInt>,
         last_event_id -> Nullable<BigInt>,
@@ -177,6 +178,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    replays (request_id, mark) {
+        request_id -> BigInt,
+        mark -> Text,
+        tenant_id -> Text,
+        event_id -> Nullable<BigInt>,
+        incident_id -> Nullable<BigInt>,
+        replayed_at -> BigInt,
+    }
+}
+
+diesel::table! {
     api_tokens (id) {
         id -> Text,
         tenant_id -> Text,
@@ -214,6 +226,8 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(integrations, credentials, services);
+diesel::allow_tables_to_appear_in_same_query!(requests, events);
+diesel::allow_tables_to_appear_in_same_query!(replays, events);
 
 #[cfg(test)]
 mod tests {
@@ -265,6 +279,7 @@ mod tests {
             integrations,
             outbox,
             refusals,
+            replays,
             requests,
             seen_deliveries,
             services,

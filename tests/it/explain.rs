@@ -249,7 +249,8 @@ impl Sender {
 
 /// Everything that a request may change, counted.
 fn state(database: &Database) -> String {
-    let tables = ["requests", "refusals", "events", "incidents", "tombstones", "changes", "outbox", "seen_deliveries", "audit"];
+    let tables =
+        ["requests", "refusals", "events", "incidents", "tombstones", "changes", "outbox", "seen_deliveries", "replays", "audit"];
     let counts = tables.map(|table| format!("(SELECT count(*) FROM {table})")).join(" || ' ' || ");
     let open = "(SELECT coalesce(sum(event_count), 0) FROM incidents)";
     let used = "(SELECT count(*) FROM credentials WHERE last_used_at IS NOT NULL)";

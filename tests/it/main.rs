@@ -19,5 +19,6 @@ mod nodes;
 mod order;
 mod pressure;
 mod recipes;
+mod replay;
 mod retention;
 mod tools;

@@ -2,6 +2,7 @@ DROP TABLE facts;
 DROP TABLE config_version;
 DROP TABLE audit;
 DROP TABLE api_tokens;
+DROP TABLE replays;
 DROP TABLE seen_deliveries;
 DROP TABLE outbox;
 DROP TABLE changes;

@@ -71,6 +71,8 @@ CREATE TABLE requests (
     received_at     BIGINT NOT NULL,
     headers         TEXT NOT NULL,
     query           TEXT NOT NULL,
+    -- Method and path below the integration's URL; NULL for a POST to the integration itself.
+    target          TEXT,
     message         TEXT,
     -- The events of a request lie between these ids; last_event_id is NULL where there is one event only.
     first_event_id  BIGINT,
@@ -198,6 +200,21 @@ CREATE TABLE seen_deliveries (
 );
 -- Retention asks whether a request is remembered.
 CREATE INDEX seen_deliveries_by_request ON seen_deliveries (request_id);
+
+-- What replays have done, so that none does it twice; gone with the request.
+CREATE TABLE replays (
+    request_id  BIGINT NOT NULL,
+    -- Which event of the request (action, key, and its place among equals), or, where event_id is NULL, which one it stands for that
+    -- was not understood and is now.
+    mark        TEXT NOT NULL,
+    tenant_id   TEXT NOT NULL,
+    -- The event that was made.
+    event_id    BIGINT,
+    incident_id BIGINT,
+    replayed_at BIGINT NOT NULL,
+    PRIMARY KEY (request_id, mark)
+);
+CREATE INDEX replays_by_incident ON replays (incident_id);
 
 CREATE TABLE api_tokens (
     id           TEXT PRIMARY KEY NOT NULL,

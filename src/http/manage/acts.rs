@@ -1,4 +1,4 @@
-//! What goes through the ingest path although no tool sent it: acts of people, explain, replay, tests.
+//! What goes through the ingest path although no tool sent it: acts of people, explain, tests.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::fields::Fields;
-use super::{id_of, incidents, requests, unknown};
+use super::{id_of, incidents, unknown};
 use crate::app::App;
 use crate::error::{ApiError, Problem};
 use crate::event::{Action, DedupKey, Event, Severity};
@@ -21,21 +21,14 @@ use crate::incident::{Actor, Status};
 use crate::ingest::explain::{self as explaining, Question};
 use crate::ingest::inbound::{Inbound, Route};
 use crate::ingest::interpret::posted;
-use crate::ingest::replay::{self as replaying, Effect, Row};
 use crate::ingest::snapshot::Integration;
 use crate::ingest::submission::Refused;
 use crate::ingest::{acts, timers};
 use crate::provider::{self, Clock, Compiled, Headers, Provider};
 use crate::store;
-use crate::time::Timestamp;
 
-/// Events of a request that a replay compares with.
-const COMPARED_MAX: i64 = 20_000;
-
-const DROPPED: &str = "the body of this request was dropped to make room, so it cannot be replayed; to keep bodies longer raise \
-     retention.ledger_bytes or give the database a larger disk";
-
-fn unavailable(refused: Refused) -> ApiError {
+/// What the store could not promise, for whoever asked.
+pub fn unavailable(refused: Refused) -> ApiError {
     ApiError::Unavailable(refused.to_string())
 }
 
@@ -73,7 +66,7 @@ async fn incident(app: &App, caller: &Caller, id: &str) -> Result<store::inciden
 }
 
 /// The integration in memory; one that was deleted counts, for its incidents.
-fn integration(app: &App, caller: &Caller, id: &str) -> Result<Arc<Integration>, ApiError> {
+pub fn integration(app: &App, caller: &Caller, id: &str) -> Result<Arc<Integration>, ApiError> {
     let found = app.directory.snapshot().integrations.get(id).cloned();
     found.filter(|found| found.tenant_id == caller.tenant_id).ok_or(ApiError::NotFound)
 }
@@ -125,7 +118,11 @@ pub async fn explain(
     Ok(HttpResponse::Ok().json(explaining::to_json(&explanation)))
 }
 
-fn compile(provider: &dyn Provider, options: &Value) -> Result<Compiled, ApiError> {
+/// Options that compile.
+///
+/// # Errors
+/// Every problem with them.
+pub fn compile(provider: &dyn Provider, options: &Value) -> Result<Compiled, ApiError> {
     provider.compile(options).map_err(|problems| {
         let problem = |found: provider::OptionProblem| Problem::new(format!("options.{}", found.option), found.problem);
         ApiError::Invalid(problems.into_iter().map(problem).collect())
@@ -174,61 +171,4 @@ fn texts(name: &str, value: &Value) -> Vec<(String, String)> {
         Value::Array(values) => values.iter().map(|value| (name.to_owned(), text(value))).collect(),
         value => vec![(name.to_owned(), text(value))],
     }
-}
-
-/// `POST /requests/{id}/replay`
-pub async fn replay(
-    app: web::Data<App>,
-    caller: Caller,
-    path: web::Path<String>,
-    request: HttpRequest,
-    payload: web::Payload,
-) -> Result<HttpResponse, ApiError> {
-    caller.need(Scope::IncidentsWrite)?;
-    let id = id_of(Kind::Request, &path)?;
-    let (tenant_id, wanted) = (Arc::clone(&caller.tenant_id), id.clone());
-    let (row, content, made) = app.store.read(move |conn| requests::load(conn, &tenant_id, &wanted, COMPARED_MAX)).await?;
-    let mut fields = Fields::read(&request, payload).await?;
-    let mut flag = |name| fields.boolean(name).flatten().unwrap_or(false);
-    let mut options = replaying::Options { dry_run: flag("dry_run"), force: flag("force"), notify: flag("notify"), draft: None };
-    let draft = fields.object("options").flatten();
-    fields.finish()?;
-    if row.body_dropped_at.is_some() {
-        return Err(ApiError::conflict(DROPPED));
-    }
-    let integration_id = row.integration_id.as_deref().ok_or_else(|| ApiError::conflict("the request has no integration"))?;
-    let integration = integration(&app, &caller, integration_id)?;
-    options.draft = draft.map(|draft| compile(integration.provider, &draft)).transpose()?;
-    let route = Route::parse(&row.route).ok_or_else(|| ApiError::conflict("requests of this route cannot be replayed"))?;
-    let inbound = Inbound {
-        id: id.clone(),
-        route,
-        method: "POST".to_owned(),
-        headers: stored_headers(&content.headers),
-        query: url::form_urlencoded::parse(content.query.as_bytes()).into_owned().collect(),
-        subpath: String::new(),
-        body: Bytes::from(content.body),
-        peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        received_at: Timestamp(row.received_at),
-        begun: Instant::now(),
-    };
-    let replayed =
-        replaying::replay(&app, &integration, &Row { inbound, made: made.items }, &options).await.map_err(unavailable)?;
-    let applied = replayed.iter().filter(|event| matches!(event.effect, Effect::Applied | Effect::WouldApply)).count();
-    let message = match (options.dry_run, replayed.len()) {
-        (_, 0) => "the request makes no event".to_owned(),
-        (true, events) => format!("nothing was done; {applied} of {events} events would be applied"),
-        (false, events) => format!("{applied} of {events} events applied"),
-    };
-    Ok(HttpResponse::Ok().json(json!({
-        "request_id": id, "verdict": row.verdict, "dry_run": options.dry_run, "message": message, "events": replayed,
-    })))
-}
-
-fn stored_headers(text: &str) -> Headers {
-    let pairs: Vec<(String, String)> = serde_json::from_str(text).unwrap_or_else(|_| {
-        let map: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
-        map.iter().flat_map(|(name, value)| texts(name, value)).collect()
-    });
-    Headers::new(pairs)
 }

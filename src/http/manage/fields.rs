@@ -126,6 +126,11 @@ impl Fields {
         })
     }
 
+    /// A moment.
+    pub fn time(&mut self, name: &'static str) -> Option<Option<Timestamp>> {
+        self.with(name, "must be an RFC 3339 time", |value| Some(Timestamp::parse(value.as_str()?)?.at))
+    }
+
     /// Any JSON value but null.
     pub fn raw(&mut self, name: &'static str) -> Option<Value> {
         self.take(name).filter(|value| !value.is_null())

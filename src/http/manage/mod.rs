@@ -13,6 +13,7 @@ mod fields;
 mod incidents;
 pub mod integrations;
 mod query;
+mod replay;
 mod requests;
 mod rotation;
 mod services;
@@ -80,7 +81,8 @@ pub static ROUTES: &[Route] = &[
     route!(GET "/events/{id}", Some(Scope::IncidentsRead), events::show),
     route!(GET "/requests", Some(Scope::IncidentsRead), requests::list),
     route!(GET "/requests/{id}", Some(Scope::IncidentsRead), requests::show),
-    route!(POST "/requests/{id}/replay", Some(Scope::IncidentsWrite), acts::replay),
+    route!(POST "/requests/replay", Some(Scope::IncidentsWrite), replay::many),
+    route!(POST "/requests/{id}/replay", Some(Scope::IncidentsWrite), replay::one),
     route!(GET "/changes", Some(Scope::IncidentsRead), changes::list),
     route!(POST "/tokens", Some(Scope::Admin), tokens::create),
     route!(GET "/tokens", Some(Scope::Admin), tokens::list),

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::http::auth::{Caller, Scope};
 use crate::id::Kind;
+use crate::ingest::inbound::method_and_subpath;
 use crate::store;
 use crate::store::events::MadeBy;
 use crate::store::page::{Listed, Page};
@@ -34,6 +35,10 @@ pub const VERDICTS: [&str; 12] = [
     "failed",
 ];
 
+/// Every outcome of an event, as the contract names them.
+pub const OUTCOMES: [&str; 9] =
+    ["opened", "updated", "escalated", "acknowledged", "resolved", "unmatched", "stale", "unmapped", "quarantined"];
+
 /// `GET /requests`
 pub async fn list(app: web::Data<App>, caller: Caller, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     caller.need(Scope::IncidentsRead)?;
@@ -43,6 +48,9 @@ pub async fn list(app: web::Data<App>, caller: Caller, request: HttpRequest) -> 
         integration_id: query.text("integration_id"),
         verdict: query.word("verdict", &VERDICTS, |word| VERDICTS.contains(&word).then(|| word.to_owned())),
         q: query.text("q"),
+        outcome: query.word("outcome", &OUTCOMES, |word| OUTCOMES.contains(&word).then(|| word.to_owned())),
+        since: query.time("since"),
+        until: query.time("until"),
     };
     query.finish()?;
     let page = paging.page.clone();
@@ -117,6 +125,9 @@ fn view(row: &Summary) -> Value {
 /// The body as text where it is one, otherwise as base64; null where it was dropped, and is not just empty.
 fn add_content(map: &mut serde_json::Map<String, Value>, content: Content, dropped: bool) {
     let stored = |text: String| serde_json::from_str(&text).unwrap_or(Value::String(text));
+    let (method, subpath) = method_and_subpath(content.target.as_deref());
+    map.insert("method".into(), method.into());
+    map.insert("subpath".into(), subpath.into());
     map.insert("headers".into(), stored(content.headers));
     map.insert("query".into(), stored(content.query));
     match String::from_utf8(content.body) {

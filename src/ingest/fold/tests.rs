@@ -1,7 +1,7 @@
 use super::*;
 use crate::event::Action;
 use crate::ingest::submission::{Delivery, Mode};
-use crate::ingest::testing::{NOW, item, item_at, submission};
+use crate::ingest::testing::{NOW, item, item_at, replay, submission};
 use crate::provider::Clock;
 
 /// A batch that met nothing.
@@ -229,12 +229,12 @@ fn change_events_are_told_and_open_nothing() {
 
 #[test]
 fn a_replay_tells_the_outside_world_only_when_asked() {
-    for (mode, told) in [(Mode::Live, 1), (Mode::Replay { notify: true }, 1), (Mode::Replay { notify: false }, 0)] {
+    for (mode, told) in [(Mode::Live, 1), (replay(true), 1), (replay(false), 0)] {
         let request = Submission { mode, ..submission("int_1", vec![item(Action::Trigger, "a")]) };
         let mut fold = empty();
         fold.items(&request, &request.items, NOW);
         let rows = fold.finish();
-        assert_eq!((rows.opened.len(), rows.outbox.len()), (1, told), "{mode:?}");
+        assert_eq!((rows.opened.len(), rows.outbox.len()), (1, told), "{:?}", request.mode);
     }
 }
 

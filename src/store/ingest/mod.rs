@@ -9,5 +9,5 @@ mod rows;
 mod write;
 
 pub use load::{Purpose, count_open_like, find_seen, load_open, load_tombstones, open_keys, open_keys_like, resolved_after};
-pub use rows::{ChangeRow, EventRow, IncidentRow, Key, OutboxRow, RequestRow, Rows, SeenRow, TombstoneRow};
+pub use rows::{ChangeRow, EventRow, IncidentRow, Key, OutboxRow, ReplayRow, RequestRow, Rows, SeenRow, TombstoneRow};
 pub use write::write;

@@ -35,6 +35,8 @@ pub struct RequestRow<'a> {
     pub headers: &'a str,
     /// The redacted query string.
     pub query: &'a str,
+    /// Method and subpath, where it is no POST to the integration itself.
+    pub target: Option<&'a str>,
     /// The body, credentials overwritten.
     pub body: &'a [u8],
     /// The reason, where there is one.
@@ -180,6 +182,23 @@ pub struct SeenRow<'a> {
     pub expires_at: Timestamp,
 }
 
+/// What a replay did with one event of its request.
+#[derive(Debug)]
+pub struct ReplayRow<'a> {
+    /// The request.
+    pub request_id: &'a str,
+    /// Which event of it.
+    pub mark: String,
+    /// The tenant.
+    pub tenant_id: &'a str,
+    /// The event that was made; `None` where one is only counted as understood now.
+    pub event_id: Option<String>,
+    /// The incident of that event, or the catch-all incident in which it stood.
+    pub incident_id: Option<String>,
+    /// When.
+    pub replayed_at: Timestamp,
+}
+
 /// All that one batch writes.
 #[derive(Debug, Default)]
 pub struct Rows<'a> {
@@ -201,4 +220,6 @@ pub struct Rows<'a> {
     pub outbox: Vec<OutboxRow<'a>>,
     /// Delivery ids.
     pub seen: Vec<SeenRow<'a>>,
+    /// What replays did.
+    pub replays: Vec<ReplayRow<'a>>,
 }

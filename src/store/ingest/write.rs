@@ -44,10 +44,10 @@ pub(super) use insert;
 /// # Errors
 /// A statement failed; nothing of the batch may then be committed.
 pub fn write(conn: &mut Conn, rows: &mut Rows<'_>, next_number: &mut Option<i64>) -> Result<()> {
-    insert!(conn, "requests (id, tenant_id, integration_id, route, verdict, status, received_at, headers, query, body, message, \
+    insert!(conn, "requests (id, tenant_id, integration_id, route, verdict, status, received_at, headers, query, target, body, message, \
          first_event_id, last_event_id)", &rows.requests, |row| [
         Int: id::number(row.id), Text: row.tenant_id, OptText: row.integration_id, Text: row.route, Text: row.verdict,
-        Int: i64::from(row.status), Int: row.received_at.0, Text: row.headers, Text: row.query, Bytes: row.body,
+        Int: i64::from(row.status), Int: row.received_at.0, Text: row.headers, Text: row.query, OptText: row.target, Bytes: row.body,
         OptText: row.message, OptInt: row.first_event_id.as_deref().map(id::number),
         OptInt: row.last_event_id.as_deref().map(id::number),
     ], "");
@@ -85,5 +85,9 @@ pub fn write(conn: &mut Conn, rows: &mut Rows<'_>, next_number: &mut Option<i64>
         Int: row.expires_at.0,
     ], "ON CONFLICT (integration_id, delivery_id, body_hash) DO UPDATE SET request_id = excluded.request_id, \
          expires_at = excluded.expires_at");
+    insert!(conn, "replays (request_id, mark, tenant_id, event_id, incident_id, replayed_at)", &rows.replays, |row| [
+        Int: id::number(row.request_id), Text: row.mark.as_str(), Text: row.tenant_id,
+        OptInt: row.event_id.as_deref().map(id::number), OptInt: row.incident_id.as_deref().map(id::number), Int: row.replayed_at.0,
+    ], "");
     Ok(())
 }

@@ -50,10 +50,12 @@ pub(super) fn bytes(table: Aged) -> &'static str {
     }
 }
 
-/// Whether the request `r` brought an event of an open incident. CROSS JOIN fixes the order on SQLite: the few events outside.
-pub(super) const OF_OPEN_INCIDENT: &str = "EXISTS (SELECT 1 FROM events e CROSS JOIN incidents i \
+/// Whether the request `r`, or a replay of it, brought an event of an open incident. CROSS JOIN fixes the order on SQLite: the few events outside.
+pub(super) const OF_OPEN_INCIDENT: &str = "(EXISTS (SELECT 1 FROM events e CROSS JOIN incidents i \
      WHERE e.id BETWEEN r.first_event_id AND COALESCE(r.last_event_id, r.first_event_id) AND e.request_id = r.id \
-     AND i.id = e.incident_id AND i.open_key IS NOT NULL)";
+     AND i.id = e.incident_id AND i.open_key IS NOT NULL) \
+     OR EXISTS (SELECT 1 FROM replays p CROSS JOIN incidents i \
+     WHERE p.request_id = r.id AND i.id = p.incident_id AND i.open_key IS NOT NULL))";
 
 /// Whether an open incident of the same key names the incident `r` as the one before it.
 const BEFORE_AN_OPEN_ONE: &str = "EXISTS (SELECT 1 FROM incidents o WHERE o.integration_id = r.integration_id \
@@ -128,6 +130,9 @@ pub(super) fn read(conn: &mut Conn, table: Aged, stays: &str, after: i64, before
 /// A statement failed.
 pub fn remove(conn: &mut Conn, table: Aged, ids: &[i64]) -> Result<usize> {
     let ids = listed(ids);
+    if table == Aged::Requests {
+        execute!(&mut *conn, format!("DELETE FROM replays WHERE request_id IN ({ids})"))?;
+    }
     if table != Aged::Incidents {
         return Ok(execute!(conn, format!("DELETE FROM {} WHERE id IN ({ids})", table.name()))?);
     }

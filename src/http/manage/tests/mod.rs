@@ -218,6 +218,7 @@ async fn the_list_of_routes() {
     GET /events/{id} incidents:read
     GET /requests incidents:read
     GET /requests/{id} incidents:read
+    POST /requests/replay incidents:write
     POST /requests/{id}/replay incidents:write
     GET /changes incidents:read
     POST /tokens admin

@@ -1,7 +1,7 @@
 //! What must not go, however old it is.
 
 use super::*;
-use crate::store::schema::{seen_deliveries, tombstones};
+use crate::store::schema::{replays, seen_deliveries, tombstones};
 
 #[test]
 fn what_an_open_incident_stands_on_stays() {
@@ -73,6 +73,32 @@ fn a_request_stays_while_its_delivery_id_is_remembered() {
         assert_eq!(sweep(&mut world.conn, Keyed::SeenDeliveries, "", NOW, 10).unwrap().removed, 1);
         let left: Vec<String> = seen_deliveries::table.select(seen_deliveries::delivery_id).load(&mut world.conn).unwrap();
         assert_eq!(left, ["a"]);
+    }
+}
+
+#[test]
+fn a_request_stays_while_what_its_replay_opened_is_open_and_takes_what_is_known_of_it_along() {
+    for mut world in worlds() {
+        let (open, event) = world.incident("open", OLD, None);
+        let replayed = world.request(&[], OLD);
+        let (over, last) = world.incident("over", OLD, Some(OLD));
+        let finished = world.request(&[], OLD);
+        for (request, event, incident) in [(replayed, event, open), (finished, last, over)] {
+            use crate::store::schema::replays::dsl::*;
+            let row = (
+                request_id.eq(request),
+                mark.eq("0:trigger:k"),
+                tenant_id.eq("ten_1"),
+                event_id.eq(event),
+                incident_id.eq(incident),
+                replayed_at.eq(OLD.0),
+            );
+            diesel::insert_into(replays).values(row).execute(&mut world.conn).unwrap();
+        }
+        assert_eq!(world.due(Aged::Requests), [finished]);
+        remove(&mut world.conn, Aged::Requests, &[finished]).unwrap();
+        let left: Vec<i64> = replays::table.select(replays::request_id).load(&mut world.conn).unwrap();
+        assert_eq!(left, [replayed]);
     }
 }
 
