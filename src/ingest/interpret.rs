@@ -29,6 +29,8 @@ pub struct Interpreted {
     pub note: Option<Cow<'static, str>>,
     /// A handshake's answer.
     pub reply: Option<Reply>,
+    /// The id under which the tool delivers this body again, where the body names one.
+    pub delivery_id: Option<String>,
     /// Whether raw control characters had to be repaired before the body was JSON.
     pub repaired: bool,
 }
@@ -109,6 +111,7 @@ pub fn native(material: &Material<'_>) -> Result<Interpreted, Reason> {
             warnings: normalised.warnings,
             note: normalised.note,
             reply: normalised.reply,
+            delivery_id: normalised.delivery_id,
             repaired,
         },
         Err(unmapped) => {

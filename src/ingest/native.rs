@@ -110,7 +110,7 @@ pub fn submission(
         ledger: None,
         items: read.posted(integration.meta().clock),
         changes: read.changes.clone(),
-        delivery: delivery_id.map(|id| Delivery {
+        delivery: delivery_id.or_else(|| read.delivery_id.clone()).map(|id| Delivery {
             id,
             body_hash: hex::encode(Sha256::digest(&inbound.body)),
             remembered: Delivery::REMEMBERED,

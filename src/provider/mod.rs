@@ -5,14 +5,19 @@
 //! state. What is verified is declared in [`Meta`] and done by [`crate::signature`]. The [`Registry`] finds a tool by its type.
 
 pub mod alertmanager;
+pub mod azure;
 mod body;
+pub mod cloudwatch;
 pub mod coroot;
 pub mod datadog;
+pub mod eventbridge;
 pub mod events;
 pub mod fixture;
+pub mod google_cloud_monitoring;
 pub mod grafana;
 pub mod key;
 pub mod labels;
+mod loose;
 pub mod mapping;
 pub mod path;
 pub mod plan;
@@ -21,6 +26,7 @@ pub mod recipe;
 mod registry;
 mod request;
 mod setup;
+pub mod sns;
 #[cfg(test)]
 mod tests;
 pub mod tokens;
@@ -42,8 +48,18 @@ pub use registry::Registry;
 pub use request::{Headers, Request};
 
 /// The tools that need code, in the order in which they are listed to people.
-pub static PROVIDERS: &[&dyn Provider] =
-    &[&alertmanager::Alertmanager, &grafana::Grafana, &datadog::Datadog, &coroot::Coroot, &events::Events, &webhook::Webhook];
+pub static PROVIDERS: &[&dyn Provider] = &[
+    &alertmanager::Alertmanager,
+    &grafana::Grafana,
+    &datadog::Datadog,
+    &coroot::Coroot,
+    &cloudwatch::CloudWatch,
+    &eventbridge::EventBridge,
+    &azure::Azure,
+    &google_cloud_monitoring::GoogleCloudMonitoring,
+    &events::Events,
+    &webhook::Webhook,
+];
 
 /// The type of the integration that a service has for events posted with an API token.
 pub const API: &str = "api";
@@ -240,6 +256,9 @@ pub struct Normalised {
     /// The answer a handshake needs; a request with one makes no event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply: Option<Reply>,
+    /// The id under which the tool guarantees to deliver this body again, where it writes one into it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery_id: Option<String>,
 }
 
 /// What a handshake is answered with.
@@ -251,6 +270,13 @@ pub struct Reply {
     pub headers: Vec<(&'static str, String)>,
     /// The body, JSON.
     pub body: String,
+}
+
+impl Reply {
+    /// 200 with `body`.
+    pub fn ok(body: impl Into<String>) -> Self {
+        Self { status: 200, headers: Vec::new(), body: body.into() }
+    }
 }
 
 impl Normalised {
