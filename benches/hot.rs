@@ -2,7 +2,6 @@
 
 #![allow(clippy::expect_used, reason = "a benchmark that cannot be set up has nothing to say")]
 
-use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -172,7 +171,7 @@ fn fold(criterion: &mut Criterion) {
     for (name, batch) in [("fold/64 new keys", unique), ("fold/64 times one key", equal)] {
         criterion.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let mut fold = Fold::new(Vec::new(), Vec::new(), HashMap::new());
+                let mut fold = Fold::default();
                 for submission in &batch {
                     let events = fold.items(submission, &submission.items, NOW);
                     fold.ledger(submission, &events, NOW);

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use super::submission::{Effect, EventReceipt, Ledger, Posted, Receipt, Submission};
 use crate::event::{ChangeEvent, Severity};
 use crate::id::{self, Kind};
-use crate::incident::{self, Actor, Arrival, Change, Incident, KeyState, Outcome, Report, Tombstone};
+use crate::incident::{self, Actor, Arrival, Change, Incident, KeyState, Outcome, Report};
 use crate::store::ingest::{
-    ChangeRow, EventRow, IncidentRow, Key, OutboxRow, ReplayRow, RequestRow, Rows, SeenRow, TombstoneRow,
+    ChangeRow, EventRow, IncidentRow, Key, Met, OutboxRow, ReplayRow, RequestRow, Rows, SeenRow, TombstoneRow,
 };
 use crate::time::Timestamp;
 
@@ -23,15 +23,23 @@ pub const CATCH_ALL_MAX: i64 = 20;
 pub const CATCH_ALL_OTHER: &str = "unmapped:other";
 /// What the keys of catch-all incidents begin with.
 pub const CATCH_ALL_PREFIX: &str = "unmapped:";
+
 /// One key of the batch.
 #[derive(Default)]
 struct Slot {
     tenant_id: Arc<str>,
     state: KeyState,
-    /// Whether the open incident is in the store already.
-    stored: bool,
+    /// Where the open incident is in the store already: its last event there.
+    stored: Option<String>,
     touched: bool,
     buried: Option<Timestamp>,
+}
+
+impl Slot {
+    /// A key as the store has it.
+    fn of(state: KeyState) -> Self {
+        Self { stored: state.open.as_ref().map(|open| open.last_event_id.clone()), state, ..Self::default() }
+    }
 }
 
 /// A batch being folded.
@@ -44,15 +52,13 @@ pub struct Fold<'a> {
 }
 
 impl<'a> Fold<'a> {
-    /// A batch that met these open incidents, tombstones and numbers of open catch-alls.
-    pub fn new(open: Vec<(Key, Incident)>, tombstones: Vec<(Key, Tombstone)>, catch_alls: HashMap<Arc<str>, i64>) -> Self {
-        let mut slots: HashMap<Key, Slot> = HashMap::with_capacity(open.len());
-        for (key, incident) in open {
-            let slot = slots.entry(key).or_default();
-            slot.stored = true;
-            slot.state.open = Some(incident);
+    /// A batch that met this, and these numbers of open catch-alls.
+    pub fn new(met: Met, catch_alls: HashMap<Arc<str>, i64>) -> Self {
+        let mut slots: HashMap<Key, Slot> = HashMap::with_capacity(met.open.len());
+        for (key, incident) in met.open {
+            slots.insert(key, Slot::of(KeyState { open: Some(incident), tombstone: None }));
         }
-        for (key, tombstone) in tombstones {
+        for (key, tombstone) in met.tombstones {
             slots.entry(key).or_default().state.tombstone = Some(tombstone);
         }
         Self { slots, rows: Rows::default(), catch_alls }
@@ -60,7 +66,7 @@ impl<'a> Fold<'a> {
 
     /// Adds a key whose state is known.
     pub fn remember(&mut self, key: Key, state: KeyState) {
-        self.slots.insert(key, Slot { stored: state.open.is_some(), state, ..Slot::default() });
+        self.slots.insert(key, Slot::of(state));
     }
 
     /// The incident that an item meets at this point of the batch.
@@ -174,9 +180,8 @@ impl<'a> Fold<'a> {
         }
         if let Some(closed) = change.closed {
             let slot = self.slots.entry(key.clone()).or_default();
-            let row = IncidentRow::new(Arc::clone(&submission.tenant_id), key, closed);
-            let stored = std::mem::replace(&mut slot.stored, false);
-            if stored { self.rows.resolved.push(row) } else { self.rows.opened.push(row) }
+            let row = IncidentRow::new(Arc::clone(&submission.tenant_id), key, closed, slot.stored.take());
+            if row.met.is_some() { self.rows.resolved.push(row) } else { self.rows.opened.push(row) }
         }
     }
 
@@ -265,9 +270,9 @@ impl<'a> Fold<'a> {
                 self.rows.tombstones.push(TombstoneRow { tenant_id, key: key.clone(), tombstone, updated_at });
             }
             if let Some(incident) = slot.state.open {
-                let mut row = IncidentRow::new(slot.tenant_id, key, incident);
+                let mut row = IncidentRow::new(slot.tenant_id, key, incident, slot.stored);
                 row.tombstone = slot.state.tombstone;
-                if slot.stored { self.rows.updated.push(row) } else { self.rows.opened.push(row) }
+                if row.met.is_some() { self.rows.updated.push(row) } else { self.rows.opened.push(row) }
             }
         }
         // Ids rise with time: in this order the index grows at its right edge. Updates lock in the order of the keys.

@@ -22,6 +22,9 @@ use crate::time::Timestamp;
 /// How often a batch that lost a race is loaded and applied again.
 const CONFLICTS_MAX: u32 = 3;
 
+/// How many batches lock what they change after one of them lost a race: whoever else writes these keys may go on.
+const CAREFUL_BATCHES: u32 = 100;
+
 /// One thread with a connection of its own.
 pub(super) struct Lane {
     store: Store,
@@ -34,14 +37,15 @@ pub(super) struct Lane {
     /// No submission counts as received before the one applied before it.
     latest: Timestamp,
     next_number: Option<i64>,
-    /// Where nobody else writes: the states of keys met lately.
-    recent: Option<Recent>,
+    /// The states of keys met lately.
+    recent: Recent,
+    /// PostgreSQL, where other nodes write too: batches left that lock what they read. Without, they only find out.
+    careful: u32,
     nudge: Option<Nudge>,
 }
 
 impl Lane {
     pub(super) fn new(store: Store, queue: Arc<Queue>, metrics: Arc<Metrics>, nudge: Option<Nudge>) -> Self {
-        let recent = (store.backend() == Backend::Sqlite).then(Recent::default);
         Self {
             store,
             queue,
@@ -51,7 +55,8 @@ impl Lane {
             retry_at: Instant::now(),
             latest: Timestamp(i64::MIN),
             next_number: None,
-            recent,
+            recent: Recent::default(),
+            careful: 0,
             nudge,
         }
     }
@@ -66,7 +71,7 @@ impl Lane {
                     self.conn = conn;
                     self.nudge.iter().for_each(Nudge::committed);
                     if job.changes_keys {
-                        self.recent.iter_mut().for_each(Recent::clear);
+                        self.recent.clear();
                     }
                 }
                 Turn::Closed => return,
@@ -124,7 +129,7 @@ impl Lane {
     /// Nothing of the batch is stored, and nothing that waits would be: everybody is told at once.
     fn fail(&mut self, batch: Vec<Entry>, error: &StoreError) {
         // The next connection may find another file.
-        self.recent.iter_mut().for_each(Recent::clear);
+        self.recent.clear();
         tracing::error!(error = %error, requests = batch.len(), "a batch could not be committed");
         self.metrics.store_error(error.class());
         let all = batch.into_iter().chain(self.queue.drain());
@@ -133,9 +138,14 @@ impl Lane {
 
     /// Commits a batch. A lost race is run again; data that the store refuses is isolated, request by request.
     fn commit(&mut self, conn: &mut Conn, batch: &[&Submission]) -> Result<Vec<Result<Receipt, Refused>>> {
+        self.careful = self.careful.saturating_sub(1);
         for attempt in 0..=CONFLICTS_MAX {
             match self.attempt(conn, batch) {
                 Ok(receipts) => return Ok(receipts.into_iter().map(Ok).collect()),
+                Err(StoreError::Conflict(_)) if self.careful == 0 => {
+                    self.careful = CAREFUL_BATCHES;
+                    self.recent.clear();
+                }
                 Err(StoreError::Conflict(_)) if attempt < CONFLICTS_MAX => pause(attempt),
                 Err(StoreError::Conflict(error) | StoreError::Data(error)) => {
                     tracing::warn!(error, requests = batch.len(), "the store refuses data; the batch is taken apart");
@@ -151,9 +161,13 @@ impl Lane {
     fn attempt(&mut self, conn: &mut Conn, batch: &[&Submission]) -> Result<Vec<Receipt>> {
         let mut latest = self.latest;
         let mut next_number = self.next_number;
-        let recent = &mut self.recent;
-        let (receipts, written) = conn.transaction_immediate(|conn| {
-            let mut fold = load(conn, batch, Purpose::Change, recent.as_mut())?;
+        let alone = self.store.backend() == Backend::Sqlite;
+        // What a replay did before is asked of the store as well, and must not change until it is written.
+        let careful = self.careful > 0 || batch.iter().any(|submission| matches!(submission.mode, Mode::Replay(_)));
+        let recent = (alone || !careful).then_some(&mut self.recent);
+        let purpose = if alone || careful { Purpose::Change } else { Purpose::Look };
+        let work = |conn: &mut Conn| {
+            let mut fold = load(conn, batch, purpose, recent)?;
             let mut receipts = Vec::with_capacity(batch.len());
             // Two deliveries of one id may be in one batch.
             let mut seen = HashSet::new();
@@ -174,12 +188,17 @@ impl Lane {
             let mut rows = fold.finish();
             ingest::write(conn, &mut rows, &mut next_number)?;
             Ok::<_, StoreError>((receipts, rows.opened.into_iter().chain(rows.updated)))
-        })?;
+        };
+        let (receipts, written) = match purpose {
+            Purpose::Change => conn.transaction_immediate(work)?,
+            // One statement writes, which is a transaction by itself and fails where anything was changed since it was read.
+            Purpose::Look => work(conn)?,
+        };
         (self.latest, self.next_number) = (latest, next_number);
         self.nudge.iter().for_each(Nudge::committed);
-        if let Some(recent) = &mut self.recent {
+        if alone || !careful {
             for row in written.filter(|row| row.incident.status != Status::Resolved) {
-                recent.put(row.key, KeyState { open: Some(row.incident), tombstone: row.tombstone });
+                self.recent.put(row.key, KeyState { open: Some(row.incident), tombstone: row.tombstone });
             }
         }
         Ok(receipts)
@@ -206,7 +225,7 @@ impl Lane {
 
     /// One transaction in which what the store refuses is isolated, and everything else stored.
     fn piecewise(&mut self, conn: &mut Conn, submission: &Submission) -> Result<Receipt> {
-        self.recent.iter_mut().for_each(Recent::clear);
+        self.recent.clear();
         let latest = submission.counted_at(self.latest);
         let mut next_number = self.next_number;
         let receipt = conn.transaction_immediate(|conn| {
@@ -222,16 +241,23 @@ impl Lane {
     }
 }
 
-/// Everything that the batch's keys meet, in two queries (three where something was not understood), less what is in `recent`.
+/// Everything that the batch's keys meet, in a query or two (and one more where something was not understood), less what is in
+/// `recent`.
 ///
 /// # Errors
 /// A query failed.
 pub fn load<'a>(conn: &mut Conn, batch: &[&'a Submission], purpose: Purpose, recent: Option<&mut Recent>) -> Result<Fold<'a>> {
     let mut keys: HashSet<Key> = HashSet::new();
     let mut unmapped: HashSet<&Arc<str>> = HashSet::new();
+    // What does nothing unless a certain incident is open: where others write too, the store is asked which is.
+    let mut asking: HashSet<&str> = HashSet::new();
+    let others_write = matches!(conn, Conn::Pg(_));
     for submission in batch {
         for item in &submission.items {
             keys.insert(Key { integration_id: Arc::clone(&submission.integration_id), dedup_key: item.key.as_str().to_owned() });
+            if others_write && item.is_conditional() {
+                asking.insert(item.key.as_str());
+            }
             if matches!(&item.effect, Effect::Report(report) if report.catch_all == Some(Outcome::Unmapped)) {
                 unmapped.insert(&submission.integration_id);
             }
@@ -247,6 +273,7 @@ pub fn load<'a>(conn: &mut Conn, batch: &[&'a Submission], purpose: Purpose, rec
     let mut known = Vec::new();
     if let Some(recent) = recent {
         keys.retain(|key| match recent.take(key) {
+            Some(_) if asking.contains(key.dedup_key.as_str()) => true,
             Some(state) => {
                 known.push((key.clone(), state));
                 false
@@ -255,11 +282,7 @@ pub fn load<'a>(conn: &mut Conn, batch: &[&'a Submission], purpose: Purpose, rec
         });
     }
     let keys: Vec<&Key> = keys.iter().collect();
-    let (open, tombstones) = match keys.is_empty() {
-        true => (Vec::new(), Vec::new()),
-        false => (ingest::load_open(conn, &keys, purpose)?, ingest::load_tombstones(conn, &keys)?),
-    };
-    let mut fold = Fold::new(open, tombstones, catch_alls);
+    let mut fold = Fold::new(ingest::load(conn, &keys, purpose)?, catch_alls);
     known.into_iter().for_each(|(key, state)| fold.remember(key, state));
     Ok(fold)
 }

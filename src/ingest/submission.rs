@@ -142,6 +142,11 @@ impl Posted {
         matches!(&self.effect, Effect::Report(report) if report.catch_all == Some(Outcome::Unmapped))
     }
 
+    /// Whether it depends on what is open that it is an event at all.
+    pub fn is_conditional(&self) -> bool {
+        self.only_if_open || self.incident_id.is_some() || self.unseen_since.is_some()
+    }
+
     /// When what it opens or repeats counts as over.
     pub fn expires_at(&self) -> Option<Timestamp> {
         match &self.effect {

@@ -18,6 +18,7 @@ pub mod ingest;
 pub mod integrations;
 pub mod numbered;
 pub mod page;
+pub mod records;
 pub mod refusals;
 pub mod replays;
 pub mod requests;

@@ -1,3 +1,13 @@
+DROP FUNCTION lost_race;
+DROP TYPE replay_row;
+DROP TYPE seen_row;
+DROP TYPE outbox_row;
+DROP TYPE change_row;
+DROP TYPE tombstone_row;
+DROP TYPE incident_state;
+DROP TYPE incident_row;
+DROP TYPE event_row;
+DROP TYPE request_row;
 DROP TABLE facts;
 DROP TABLE config_version;
 DROP TABLE audit;

@@ -1,7 +1,7 @@
 //! What a batch meets: the open incidents and tombstones of its keys, and delivery ids that had their effect.
 
 use diesel::sql_types::{BigInt, Nullable, Text};
-use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, TextExpressionMethods};
+use diesel::{ExpressionMethods, OptionalExtension, PgConnection, QueryDsl, Queryable, RunQueryDsl, TextExpressionMethods};
 
 use super::{Key, SeenRow};
 use crate::event::Severity;
@@ -133,15 +133,55 @@ pub fn load_open(conn: &mut Conn, keys: &[&Key], purpose: Purpose) -> Result<Vec
     Ok(rows.into_iter().map(OpenRow::into_incident).collect())
 }
 
-type TombstoneSql = (Text, Text, Nullable<BigInt>, Nullable<BigInt>, Nullable<BigInt>);
+/// What keys meet in the store.
+#[derive(Debug, Default)]
+pub struct Met {
+    /// Their open incidents.
+    pub open: Vec<(Key, Incident)>,
+    /// Their tombstones.
+    pub tombstones: Vec<(Key, Tombstone)>,
+}
 
-/// The tombstones of `keys`.
+/// What `keys` meet.
 ///
 /// # Errors
-/// The query failed.
-pub fn load_tombstones(conn: &mut Conn, keys: &[&Key]) -> Result<Vec<(Key, Tombstone)>> {
-    type Row = (String, String, Option<i64>, Option<i64>, Option<i64>);
-    let rows: Vec<Row> = match conn {
+/// A query failed.
+pub fn load(conn: &mut Conn, keys: &[&Key], purpose: Purpose) -> Result<Met> {
+    match (conn, purpose) {
+        _ if keys.is_empty() => Ok(Met::default()),
+        (Conn::Pg(conn), Purpose::Look) => load_both(conn, keys),
+        // Tombstones after the lock, not with it: whoever held it may have left one.
+        (conn, _) => Ok(Met { open: load_open(conn, keys, purpose)?, tombstones: load_tombstones(conn, keys)? }),
+    }
+}
+
+/// Both in one round trip, and as of one moment.
+fn load_both(conn: &mut PgConnection, keys: &[&Key]) -> Result<Met> {
+    let rows: Vec<(Option<OpenRow>, Option<TombstoneRow>)> = statement!(parts [
+        concat!("SELECT ", open_columns!(), ", t.integration_id, t.dedup_key, t.incident_id, t.order_at, t.resolved_at FROM unnest("),
+        ", ",
+        ") AS k(integration_id, dedup_key) \
+         LEFT JOIN incidents i ON i.integration_id = k.integration_id AND i.open_key = k.dedup_key AND i.open_key IS NOT NULL \
+         LEFT JOIN tombstones t ON t.integration_id = k.integration_id AND t.dedup_key = k.dedup_key \
+         WHERE i.id IS NOT NULL OR t.dedup_key IS NOT NULL",
+    ], key_columns(keys) => (Nullable<OpenSql>, Nullable<TombstoneSql>))
+    .load(conn)?;
+    let (open, tombstones): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+    let open = open.into_iter().flatten().map(OpenRow::into_incident).collect();
+    Ok(Met { open, tombstones: tombstones.into_iter().flatten().map(tombstone).collect() })
+}
+
+type TombstoneSql = (Text, Text, Nullable<BigInt>, Nullable<BigInt>, Nullable<BigInt>);
+type TombstoneRow = (String, String, Option<i64>, Option<i64>, Option<i64>);
+
+fn tombstone((integration_id, dedup_key, incident_id, order_at, resolved_at): TombstoneRow) -> (Key, Tombstone) {
+    let key = Key { integration_id: integration_id.into(), dedup_key };
+    let incident_id = incident_id.map(|number| id::text(Kind::Incident, number));
+    (key, Tombstone { incident_id, order_at: order_at.map(Timestamp), resolved_at: resolved_at.map(Timestamp) })
+}
+
+fn load_tombstones(conn: &mut Conn, keys: &[&Key]) -> Result<Vec<(Key, Tombstone)>> {
+    let rows: Vec<TombstoneRow> = match conn {
         Conn::Sqlite(conn) => {
             let keys = json_keys(keys);
             statement!(parts [
@@ -156,12 +196,7 @@ pub fn load_tombstones(conn: &mut Conn, keys: &[&Key]) -> Result<Vec<(Key, Tombs
         ], key_columns(keys) => TombstoneSql)
         .load(conn)?,
     };
-    let stone = |(integration_id, dedup_key, incident_id, order_at, resolved_at): Row| {
-        let key = Key { integration_id: integration_id.into(), dedup_key };
-        let incident_id = incident_id.map(|number| id::text(Kind::Incident, number));
-        (key, Tombstone { incident_id, order_at: order_at.map(Timestamp), resolved_at: resolved_at.map(Timestamp) })
-    };
-    Ok(rows.into_iter().map(stone).collect())
+    Ok(rows.into_iter().map(tombstone).collect())
 }
 
 /// The request that had the effect of this delivery id with this body, if it is remembered at `now`.

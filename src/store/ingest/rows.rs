@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::incident::{Incident, Tombstone};
+use crate::incident::{Incident, Status, Tombstone};
 use crate::time::Timestamp;
 
 /// A dedup key in its scope.
@@ -133,8 +133,10 @@ pub struct IncidentRow {
     pub tenant_id: Arc<str>,
     /// Its key.
     pub key: Key,
-    /// Its number; given when it is inserted.
+    /// Its number; given when it is inserted, on SQLite.
     pub number: i64,
+    /// Its last event when it was read from the store, if it was.
+    pub met: Option<String>,
     /// Its state.
     pub incident: Incident,
     /// What else the next event of its key meets; not written with it.
@@ -145,10 +147,20 @@ pub struct IncidentRow {
 
 impl IncidentRow {
     /// Renders the JSON columns.
-    pub fn new(tenant_id: Arc<str>, key: Key, incident: Incident) -> Self {
+    pub fn new(tenant_id: Arc<str>, key: Key, incident: Incident, met: Option<String>) -> Self {
         let shown = incident.shown.to_json();
         let evidence = incident.evidence.as_ref().and_then(|evidence| serde_json::to_string(evidence).ok());
-        Self { tenant_id, key, number: 0, incident, tombstone: None, shown, evidence }
+        Self { tenant_id, key, number: 0, met, incident, tombstone: None, shown, evidence }
+    }
+
+    /// The column: NULL while it is the title.
+    pub(super) fn first_summary(&self) -> Option<&str> {
+        (self.incident.first_summary != self.incident.title).then_some(self.incident.first_summary.as_str())
+    }
+
+    /// The column: NULL once it is resolved.
+    pub(super) fn open_key(&self) -> Option<&str> {
+        (self.incident.status != Status::Resolved).then_some(self.key.dedup_key.as_str())
     }
 }
 

@@ -1,49 +1,39 @@
 //! Writing a batch.
 
-use diesel::RunQueryDsl;
+use diesel::{RunQueryDsl, SqliteConnection};
 
-use super::Rows;
 use super::incidents::{insert_incidents, number, resolve_incidents, update_incidents};
+use super::{Rows, postgres};
 use crate::id;
 use crate::statement;
-use crate::store::stmt::{Bind, Column};
+use crate::store::stmt::Bind;
 use crate::store::{Conn, Result};
 
-/// One column of all rows.
-pub(super) fn each<'a, R, T>(rows: &'a [R], column: impl Fn(&'a R) -> T) -> Vec<T> {
-    rows.iter().map(column).collect()
-}
-
-/// Inserts rows: on SQLite one by one, on PostgreSQL as one statement over arrays.
+/// Inserts rows one by one.
 macro_rules! insert {
     ($conn:expr, $into:literal, $rows:expr, |$row:ident| [$($kind:ident: $value:expr),+ $(,)?], $conflict:literal) => {
-        match $conn {
-            Conn::Sqlite(conn) => {
-                for $row in $rows {
-                    statement!(list concat!("INSERT INTO ", $into, " VALUES ("), vec![$(Bind::$kind($value)),+], concat!(") ", $conflict))
-                        .execute(conn)?;
-                }
-            }
-            Conn::Pg(conn) if !$rows.is_empty() => {
-                statement!(
-                    list concat!("INSERT INTO ", $into, " SELECT * FROM unnest("),
-                    vec![$(Column::$kind(each($rows, |$row| $value))),+],
-                    concat!(") ", $conflict)
-                )
-                .execute(conn)?;
-            }
-            Conn::Pg(_) => {}
+        for $row in $rows {
+            statement!(list concat!("INSERT INTO ", $into, " VALUES ("), vec![$(Bind::$kind($value)),+], concat!(") ", $conflict))
+                .execute($conn)?;
         }
     };
 }
 
 pub(super) use insert;
 
-/// Writes a batch; inside its transaction.
+/// Writes a batch: on SQLite inside its transaction; on PostgreSQL all of it or nothing, in a transaction or without.
 ///
 /// # Errors
-/// A statement failed; nothing of the batch may then be committed.
+/// A statement failed; nothing of the batch may then be committed. [`StoreError::Conflict`](crate::store::StoreError::Conflict) on
+/// PostgreSQL also where an incident is no longer what it was when it was read.
 pub fn write(conn: &mut Conn, rows: &mut Rows<'_>, next_number: &mut Option<i64>) -> Result<()> {
+    match conn {
+        Conn::Sqlite(conn) => write_each(conn, rows, next_number),
+        Conn::Pg(conn) => postgres::write(conn, rows),
+    }
+}
+
+fn write_each(conn: &mut SqliteConnection, rows: &mut Rows<'_>, next_number: &mut Option<i64>) -> Result<()> {
     insert!(conn, "requests (id, tenant_id, integration_id, route, verdict, status, received_at, headers, query, target, body, message, \
          first_event_id, last_event_id)", &rows.requests, |row| [
         Int: id::number(row.id), Text: row.tenant_id, OptText: row.integration_id, Text: row.route, Text: row.verdict,
