@@ -225,23 +225,24 @@ async fn retention(kind: Kind, programs: &Programs, text: &mut String, goals: &m
     Ok(())
 }
 
-/// One integration, and twenty, on PostgreSQL: all keys of an integration are one lane's.
+/// One integration, and twenty, on PostgreSQL with one lane, two and four: all keys of an integration are one lane's.
 async fn lanes(programs: &Programs, text: &mut String) -> anyhow::Result<()> {
-    eprintln!("stress: lanes");
-    let server = Server::start(Kind::Postgres, programs).await?;
-    let Target::Callbox(mut endpoints) = server.target.clone() else { return Ok(()) };
-    endpoints.mix.retain(|endpoint| endpoint.kind == "events");
-    let many = Target::Callbox(endpoints);
-    let (mut one, mut twenty) = (Vec::new(), Vec::new());
-    for _ in 0..RUNS {
-        one.push(rate(&send(&server, &server.target, 64, 3.0, Pace::Closed).await?));
-        twenty.push(rate(&send_as(&server, Workload::Mix, &many, 64, 3.0, Pace::Closed).await?));
+    for lanes in ["1", "2", "4"] {
+        eprintln!("stress: {lanes} lanes");
+        let server = Server::start_with(Kind::Postgres, programs, &[("CALLBOX_STORE_LANES", lanes)]).await?;
+        let Target::Callbox(mut endpoints) = server.target.clone() else { return Ok(()) };
+        endpoints.mix.retain(|endpoint| endpoint.kind == "events");
+        let many = Target::Callbox(endpoints.clone());
+        endpoints.mix.truncate(1);
+        let hot = Target::Callbox(endpoints);
+        let (mut one, mut twenty) = (Vec::new(), Vec::new());
+        for _ in 0..RUNS {
+            one.push(rate(&send_as(&server, Workload::Mix, &hot, 64, 2.0, Pace::Closed).await?));
+            twenty.push(rate(&send_as(&server, Workload::Mix, &many, 64, 2.0, Pace::Closed).await?));
+        }
+        let (one, twenty) = (median(one), median(twenty));
+        let _ =
+            writeln!(text, "PostgreSQL, {lanes} lanes: one integration {one:.0}/s, the same requests to twenty {twenty:.0}/s.\n");
     }
-    let _ = writeln!(
-        text,
-        "Lanes on PostgreSQL: one hot integration {:.0}/s, the same traffic over 20 integrations {:.0}/s.\n",
-        median(one),
-        median(twenty),
-    );
     Ok(())
 }
