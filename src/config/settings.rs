@@ -78,7 +78,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     setting("server.tls_key", |c, v| put(&mut c.server.tls_key, values::path(v).map(Some))).short("CALLBOX_TLS_KEY").optional(),
     setting("store.database", |c, v| put(&mut c.store.database, values::database(v))).short("CALLBOX_DATABASE").secret(),
     setting("store.pool_size", |c, v| put(&mut c.store.pool_size, values::number(v, 1..=1000))),
-    setting("store.lanes", |c, v| put(&mut c.store.lanes, values::number(v, 1..=64))),
+    setting("store.lanes", |c, v| put(&mut c.store.lanes, values::number(v, 0..=64))),
     setting("store.unsafe", |c, v| put(&mut c.store.allow_unsafe, values::boolean(v))),
     setting("secrets.admin_token", |c, v| put(&mut c.secrets.admin_token, Ok(Some(Secret::new(v)))))
         .short("CALLBOX_ADMIN_TOKEN")

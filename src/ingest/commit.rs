@@ -23,7 +23,7 @@ use crate::store::{Backend, Conn, Result, Store, StoreError};
 /// How the committer is set up.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// Threads that commit on PostgreSQL; SQLite has one.
+    /// Threads that commit on PostgreSQL, 0 for as many as suit the machine; SQLite has one.
     pub lanes: usize,
     /// How much may wait before each lane.
     pub limits: Limits,
@@ -31,6 +31,12 @@ pub struct Settings {
     pub answer_within: Duration,
     /// The longest that any caller waits.
     pub max_wait: Duration,
+}
+
+/// Lanes by default. On few cores each more makes every batch smaller and none of them faster.
+fn default_lanes() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (cores / 2).clamp(1, 4)
 }
 
 /// Hands submissions to the lanes.
@@ -51,7 +57,8 @@ impl Committer {
     pub fn start(store: Store, settings: Settings, metrics: &Arc<Metrics>) -> std::io::Result<Self> {
         let lanes = match store.backend() {
             Backend::Sqlite => 1,
-            Backend::Postgres => settings.lanes.max(1),
+            Backend::Postgres if settings.lanes == 0 => default_lanes(),
+            Backend::Postgres => settings.lanes,
         };
         let lanes: Vec<Arc<Queue>> = (0..lanes).map(|_| Arc::new(Queue::new(settings.limits))).collect();
         let mut threads = Vec::new();
