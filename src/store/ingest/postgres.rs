@@ -64,7 +64,12 @@ impl Write {
         Self {
             requests: Records::of(&rows.requests, |row, to| {
                 to.int(id::number(row.id)).text(row.tenant_id).text(row.integration_id).text(row.route).text(row.verdict);
-                to.small(i32::from(row.status)).int(row.received_at.0).text(row.headers).text(row.query).text(row.target).text(row.message);
+                to.small(i32::from(row.status))
+                    .int(row.received_at.0)
+                    .text(row.headers)
+                    .text(row.query)
+                    .text(row.target)
+                    .text(row.message);
                 to.int(row.first_event_id.as_deref().map(id::number)).int(row.last_event_id.as_deref().map(id::number));
                 to.blob(row.body);
             }),
@@ -201,9 +206,7 @@ impl QueryFragment<Pg> for Write {
              SELECT * FROM unnest(",
         );
         out.push_bind_param::<Array<Replay>, _>(&self.replays)?;
-        out.push_sql(
-            ")) SELECT CASE WHEN (SELECT count FROM met) = ",
-        );
+        out.push_sql(")) SELECT CASE WHEN (SELECT count FROM met) = ");
         out.push_bind_param::<BigInt, _>(&self.met)?;
         out.push_sql(" THEN true ELSE lost_race() END");
         Ok(())
