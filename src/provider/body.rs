@@ -99,24 +99,77 @@ fn object(fields: impl Iterator<Item = (String, String)>) -> Option<Value> {
 
 /// The parts of a multipart body that are fields (RFC 7578); files are their text.
 fn multipart(body: &[u8], content_type: &str) -> Option<Value> {
-    let (_, boundary) = content_type.strip_prefix("multipart/form-data")?.split_once("boundary=")?;
-    let boundary = boundary.split(';').next().unwrap_or_default().trim().trim_matches('"');
-    if boundary.is_empty() {
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    let boundary = parameter(content_type, "boundary").filter(|boundary| !boundary.is_empty())?;
+    if !kind.eq_ignore_ascii_case("multipart/form-data") {
         return None;
     }
-    let text = str::from_utf8(body).ok()?;
-    let delimiter = format!("--{boundary}");
-    let parts = text.split(delimiter.as_str()).skip(1).take_while(|part| !part.starts_with("--"));
-    object(parts.filter_map(part))
+    let text = String::from_utf8_lossy(body);
+    object(parts(&text, &boundary).into_iter().filter_map(part))
+}
+
+/// What stands between the delimiters (RFC 2046, 5.1.1): lines of two dashes and the boundary, the last with two more dashes. What
+/// was cut off counts as far as it goes.
+fn parts<'a>(text: &'a str, boundary: &str) -> Vec<&'a str> {
+    let mut parts = Vec::new();
+    let (mut start, mut at) = (None, 0);
+    for line in text.split_inclusive('\n') {
+        let here = at;
+        at += line.len();
+        let delimiter = line.strip_prefix("--").and_then(|line| line.strip_prefix(boundary)).map(str::trim_end);
+        let Some(end @ ("" | "--")) = delimiter else { continue };
+        parts.extend(start.and_then(|start| text.get(start..here)));
+        start = (end.is_empty() && parts.len() < FIELDS_MAX).then_some(at);
+        if start.is_none() {
+            return parts;
+        }
+    }
+    parts.extend(start.and_then(|start| text.get(start..)));
+    parts
 }
 
 fn part(part: &str) -> Option<(String, String)> {
     let (head, content) = part.split_once("\r\n\r\n").or_else(|| part.split_once("\n\n"))?;
-    let disposition = head.lines().find(|line| line.to_ascii_lowercase().starts_with("content-disposition:"))?;
-    let (_, rest) = disposition.split_once(" name=\"")?;
-    let (name, _) = rest.split_once('"')?;
+    let disposition = head.lines().filter_map(|line| line.split_once(':'));
+    let (_, disposition) = disposition.into_iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("content-disposition"))?;
+    // The line break before a delimiter is part of the delimiter.
     let content = content.strip_suffix('\n').map_or(content, |content| content.strip_suffix('\r').unwrap_or(content));
-    Some((name.to_owned(), content.to_owned()))
+    Some((parameter(disposition, "name")?, content.to_owned()))
+}
+
+/// A parameter of a header field's value (RFC 9110, 5.6.6): `; name=token` or `; name="quoted"`.
+fn parameter(value: &str, name: &str) -> Option<String> {
+    let mut rest = value;
+    while let Some((_, after)) = rest.split_once(';') {
+        let (found, value) = after.split_once('=')?;
+        let found = found.rsplit(';').next().unwrap_or_default().trim();
+        let (text, after) = match value.trim_start().strip_prefix('"') {
+            Some(quoted) => unquoted(quoted),
+            None => {
+                let (token, after) = value.split_at(value.find(';').unwrap_or(value.len()));
+                (token.trim().to_owned(), after)
+            }
+        };
+        if found.eq_ignore_ascii_case(name) {
+            return Some(text);
+        }
+        rest = after;
+    }
+    None
+}
+
+/// A quoted string up to its closing quote, without escapes, and what follows.
+fn unquoted(quoted: &str) -> (String, &str) {
+    let mut text = String::new();
+    let mut characters = quoted.char_indices();
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '"' => return (text, quoted.get(at + 1..).unwrap_or_default()),
+            '\\' => text.extend(characters.next().map(|(_, escaped)| escaped)),
+            _ => text.push(character),
+        }
+    }
+    (text, "")
 }
 
 #[cfg(test)]
@@ -140,6 +193,12 @@ mod tests {
         assert_eq!(multipart(body, "multipart/form-data; boundary=X"), Some(json!({"a": 1})));
         let body = b"--X Y\ncontent-disposition: form-data; name=\"a\"; filename=\"f\"\n\n1\n2\n--X Y\nContent-Disposition: form-data; name=\"b\"\n\n\n--X Y--";
         assert_eq!(multipart(body, "multipart/form-data; boundary=\"X Y\"; charset=utf-8"), Some(json!({"a": "1\n2", "b": ""})));
+        let body = b"preamble --X\r\n--X \r\nContent-Type: text/plain\r\ncontent-DISPOSITION: form-data; filename=\"name=\\\"f\\\"; x\"; name=a;q\r\n\r\n1--X--\r\n--Xyz\r\n\r\n--X\r\n\r\nno head\r\n--X\r\nContent-Disposition: form-data; name=\"c\"\r\n\r\ncut off";
+        let kind = "Multipart/Form-Data; charset=\"utf-8; boundary=Y\"; BOUNDARY=X";
+        assert_eq!(multipart(body, kind), Some(json!({"a": "1--X--\r\n--Xyz\r\n", "c": "cut off"})));
+        assert_eq!(multipart(b"--X\r\n--X\r\n--X--", "multipart/form-data; boundary=X"), None);
+        let many = "--X\nContent-Disposition: form-data; name=a\n\n1\n".repeat(2 * FIELDS_MAX);
+        assert_eq!(parts(&many, "X").len(), FIELDS_MAX);
         for kind in ["multipart/form-data", "multipart/form-data; boundary=", "text/plain; boundary=X"] {
             assert_eq!(multipart(body, kind), None, "{kind}");
         }

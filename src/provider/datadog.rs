@@ -7,6 +7,7 @@
 
 use serde_json::Value;
 
+use super::flat::Flat;
 use super::{Clock, Item, Meta, Normalised, Provider, Request, Resolves, Unmapped, body};
 use crate::signature::Scheme;
 
@@ -60,7 +61,7 @@ impl Provider for Datadog {
 }
 
 fn item(body: &Value, at: String, request: &Request<'_>) -> Item {
-    let fields = fields::Fields::of(body);
+    let fields = Flat::of(body);
     match fields::mapped(&fields, body, META.name, at.clone(), request.received_at) {
         Ok(mapped) => Item::Event(Box::new(mapped)),
         Err(why) => Item::Unmapped { at, why: why.into() },

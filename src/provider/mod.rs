@@ -10,27 +10,32 @@ mod body;
 pub mod cloudwatch;
 pub mod coroot;
 pub mod datadog;
+pub mod elastic;
 pub mod eventbridge;
 pub mod events;
 pub mod fixture;
+mod flat;
 pub mod google_cloud_monitoring;
 pub mod grafana;
 pub mod key;
 pub mod labels;
 mod loose;
 pub mod mapping;
+pub mod netdata;
 pub mod path;
 pub mod plan;
 pub mod read;
 pub mod recipe;
 mod registry;
 mod request;
+pub mod sentry;
 mod setup;
 pub mod sns;
 #[cfg(test)]
 mod tests;
 pub mod tokens;
 pub mod unmapped;
+pub mod uptime_kuma;
 pub mod webhook;
 
 use std::any::Any;
@@ -57,6 +62,10 @@ pub static PROVIDERS: &[&dyn Provider] = &[
     &eventbridge::EventBridge,
     &azure::Azure,
     &google_cloud_monitoring::GoogleCloudMonitoring,
+    &sentry::Sentry,
+    &elastic::Elastic,
+    &uptime_kuma::UptimeKuma,
+    &netdata::Netdata,
     &events::Events,
     &webhook::Webhook,
 ];

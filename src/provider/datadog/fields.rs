@@ -1,19 +1,14 @@
 //! Datadog's variables, wherever a template put them, and the event that they make.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::title::Title;
 use crate::event::{Action, DedupKey, Event, Image, Severity};
+use crate::provider::flat::Flat;
 use crate::provider::{Mapped, Origin, labels, read, tokens};
 use crate::time::Timestamp;
-
-/// Values that one body may hold for us to look at.
-const FIELDS_MAX: usize = 256;
-/// Objects within objects.
-const DEPTH_MAX: usize = 4;
 
 /// Spellings of each variable: letters and digits only, in lower case, nested names joined.
 const TRANSITION: &[&str] = &["alerttransition", "transition", "monitortransition"];
@@ -31,55 +26,10 @@ const LINK: &[&str] = &["link", "url", "alerturl", "eventurl", "alertlink"];
 const SNAPSHOT: &[&str] = &["snapshot", "snapshoturl", "image"];
 const HOST: &[&str] = &["hostname", "host", "alerthost", "alerthostname"];
 
-/// The scalar fields of a body by normalised name. A variable that was not expanded is not among them.
-pub(super) struct Fields<'a>(BTreeMap<String, Cow<'a, str>>);
-
-impl<'a> Fields<'a> {
-    pub(super) fn of(body: &'a Value) -> Self {
-        let mut fields = Self(BTreeMap::new());
-        fields.collect(body, "", DEPTH_MAX);
-        fields
-    }
-
-    fn collect(&mut self, value: &'a Value, prefix: &str, depth: usize) {
-        let Value::Object(members) = value else { return };
-        for (name, member) in members {
-            if self.0.len() >= FIELDS_MAX {
-                return;
-            }
-            let name = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase());
-            let name: String = prefix.chars().chain(name).collect();
-            match read::scalar(member) {
-                Some(text) if text.trim().is_empty() || read::unexpanded(&text) => {}
-                Some(text) => {
-                    self.0.entry(name).or_insert(text);
-                }
-                None if depth > 1 => self.collect(member, &name, depth - 1),
-                None => {}
-            }
-        }
-    }
-
-    /// The text of the first of `names` that has one.
-    fn get(&self, names: &[&'static str]) -> Option<(Cow<'_, str>, &'static str)> {
-        names.iter().find_map(|name| Some((read::shown(Cow::Borrowed(self.0.get(*name)?))?, *name)))
-    }
-
-    fn text(&self, names: &[&'static str]) -> Option<Cow<'_, str>> {
-        self.get(names).map(|(text, _)| text)
-    }
-
-    /// The title that says what happened, else the first there is: `$ALERT_TITLE` has no prefix, `$EVENT_TITLE` has.
-    fn title(&self) -> Option<(Cow<'_, str>, &'static str)> {
-        let telling =
-            TITLE.iter().filter_map(|name| self.get(&[*name])).find(|(text, _)| Title::parse(text).transition.is_some());
-        telling.or_else(|| self.get(TITLE))
-    }
-
-    /// As [`Fields::get`], as sent: for keys, in which U+0000 must not vanish.
-    fn raw(&self, names: &[&str]) -> Option<&str> {
-        names.iter().find_map(|name| self.0.get(*name)).map(Cow::as_ref)
-    }
+/// The title that says what happened, else the first there is: `$ALERT_TITLE` has no prefix, `$EVENT_TITLE` has.
+fn full_title<'a>(fields: &'a Flat<'_>) -> Option<(Cow<'a, str>, &'static str)> {
+    let telling = TITLE.iter().filter_map(|name| fields.get(&[*name])).find(|(text, _)| Title::parse(text).transition.is_some());
+    telling.or_else(|| fields.get(TITLE))
 }
 
 /// What `$ALERT_TRANSITION` says; `None` for a word that it does not say (`Null` of old among them).
@@ -97,8 +47,8 @@ pub(super) fn transition(word: &str) -> Option<(Action, Option<Severity>)> {
 }
 
 /// The event that the fields make; `tool` is its source when nothing names one.
-pub(super) fn mapped(fields: &Fields<'_>, body: &Value, tool: &str, at: String, now: Timestamp) -> Result<Mapped, &'static str> {
-    let full_title = fields.title();
+pub(super) fn mapped(fields: &Flat<'_>, body: &Value, tool: &str, at: String, now: Timestamp) -> Result<Mapped, &'static str> {
+    let full_title = full_title(fields);
     let title = full_title.as_ref().map(|(text, _)| Title::parse(text)).unwrap_or_default();
     let scope = fields.text(SCOPE).or_else(|| title.scope.map(Cow::Borrowed));
     let (source, source_from) = source(fields, scope.as_deref(), tool);
@@ -136,7 +86,7 @@ pub(super) fn mapped(fields: &Fields<'_>, body: &Value, tool: &str, at: String, 
     Ok(Mapped { event, origin })
 }
 
-fn source<'a>(fields: &'a Fields<'_>, scope: Option<&'a str>, tool: &'a str) -> (Cow<'a, str>, &'static str) {
+fn source<'a>(fields: &'a Flat<'_>, scope: Option<&'a str>, tool: &'a str) -> (Cow<'a, str>, &'static str) {
     if let Some((host, from)) = fields.get(HOST) {
         return (host, from);
     }
@@ -151,7 +101,7 @@ fn source<'a>(fields: &'a Fields<'_>, scope: Option<&'a str>, tool: &'a str) -> 
 
 /// The cycle's key, the aggregation key, monitor and scope, or the title without its prefixes and the scope. The title keeps
 /// its digits: "disk 1" and "disk 2" are two monitors.
-fn dedup_key(fields: &Fields<'_>, title: &Title<'_>, scope: Option<&str>) -> Option<(DedupKey, &'static str, bool)> {
+fn dedup_key(fields: &Flat<'_>, title: &Title<'_>, scope: Option<&str>) -> Option<(DedupKey, &'static str, bool)> {
     for (names, from) in [(CYCLE_KEY, "ALERT_CYCLE_KEY"), (AGGREG_KEY, "AGGREG_KEY")] {
         if let Some(key) = fields.raw(names).and_then(DedupKey::lenient) {
             return Some((key, from, false));
@@ -169,7 +119,7 @@ fn dedup_key(fields: &Fields<'_>, title: &Title<'_>, scope: Option<&str>) -> Opt
     Some((DedupKey::hashed("auto:", &material), "default: guessed from title and scope", true))
 }
 
-fn action(fields: &Fields<'_>, title: &Title<'_>) -> (Action, &'static str) {
+fn action(fields: &Flat<'_>, title: &Title<'_>) -> (Action, &'static str) {
     let said = fields.get(TRANSITION).and_then(|(word, from)| Some((transition(&word)?.0, from)));
     let in_title = || title.transition.and_then(transition).map(|(action, _)| (action, "the title's prefix"));
     let status = || {
@@ -188,7 +138,7 @@ fn known(word: &str) -> Option<Action> {
     }
 }
 
-fn severity(fields: &Fields<'_>, title: &Title<'_>) -> (Severity, &'static str) {
+fn severity(fields: &Flat<'_>, title: &Title<'_>) -> (Severity, &'static str) {
     if let Some(found) = fields.get(SEVERITY).and_then(|(word, from)| Some((tokens::severity(&word)?, from))) {
         return found;
     }

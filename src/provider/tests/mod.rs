@@ -14,6 +14,7 @@ use crate::event::Action;
 use crate::time::Timestamp;
 
 mod identity;
+mod pairs;
 mod payloads;
 mod place;
 mod recipes;
