@@ -100,6 +100,7 @@ pub fn submission(
     read: &Interpreted,
     delivery_id: Option<String>,
 ) -> Submission {
+    let delivery_id = delivery_id.or_else(|| read.delivery_id.clone()).or_else(|| named_delivery(integration, inbound));
     Submission {
         tenant_id: Arc::clone(&integration.tenant_id),
         integration_id: Arc::clone(&integration.id),
@@ -110,12 +111,23 @@ pub fn submission(
         ledger: None,
         items: read.posted(integration.meta().clock),
         changes: read.changes.clone(),
-        delivery: delivery_id.or_else(|| read.delivery_id.clone()).map(|id| Delivery {
+        delivery: delivery_id.map(|id| Delivery {
             id,
             body_hash: hex::encode(Sha256::digest(&inbound.body)),
             remembered: Delivery::REMEMBERED,
         }),
     }
+}
+
+/// Characters of a delivery's id; vendors' have about 40.
+const DELIVERY_ID_MAX: usize = 200;
+
+/// The delivery's id in the header where the tool guarantees one. It is not signed, and need not be: it counts only together with the
+/// body, so that nobody can use up the id of a delivery whose body he does not know.
+fn named_delivery(integration: &Integration, inbound: &Inbound) -> Option<String> {
+    let header = integration.provider.delivery_header(&integration.options)?;
+    let id = inbound.headers.get(header)?;
+    (!id.is_empty() && id.len() <= DELIVERY_ID_MAX).then(|| id.to_owned())
 }
 
 /// Bodies from this size are read off the async threads.
@@ -187,10 +199,10 @@ pub fn authorise<'a>(integration: &'a Integration, inbound: &Inbound) -> Result<
     }
 }
 
-/// The scheme that a request is checked by. A tool without one of its own may sign by Standard Webhooks instead of the generic
-/// scheme; both need the secret.
+/// The scheme that a request is checked by. A request that carries a signature by Standard Webhooks is checked by that where the tool
+/// has no scheme of its own, or only shows the secret; all need the secret.
 pub fn scheme<'a>(integration: &'a Integration, inbound: &Inbound) -> &'a signature::Scheme {
-    let standard = integration.scheme == signature::Scheme::Generic && inbound.headers.get("webhook-signature").is_some();
+    let standard = integration.scheme.may_be_standard_webhooks() && inbound.headers.get("webhook-signature").is_some();
     if standard { &signature::Scheme::StandardWebhooks } else { &integration.scheme }
 }
 

@@ -14,9 +14,18 @@ const SECRET_FIELDS: [&str; 2] = ["routing_key", "service_key"];
 /// Parts of header and query names that mark a credential. Signatures stay: they prove one body and open nothing else.
 const SECRET_NAMES: [&str; 8] = ["auth", "token", "key", "secret", "password", "cookie", "integrationid", "credential"];
 
-/// What nearly every request brings, and never a credential.
-const PLAIN_NAMES: [&str; 7] =
-    ["host", "user-agent", "accept", "content-type", "content-length", "accept-encoding", "connection"];
+/// Names that are never a credential: of what nearly every request brings, and of what only sounds like one.
+const PLAIN_NAMES: [&str; 9] = [
+    "host",
+    "user-agent",
+    "accept",
+    "content-type",
+    "content-length",
+    "accept-encoding",
+    "connection",
+    "idempotency-key",
+    "x-event-key",
+];
 
 /// Names of what identifies an alert: without them a request that carries everything in its query could not be replayed.
 const ALERT_NAMES: [&str; 4] = ["dedup_key", "incident_key", "alert_key", "event_key"];

@@ -27,6 +27,7 @@ static META: Meta = Meta {
     throttle_status: 503,
     scheme: Scheme::Generic,
     key_headers: &[],
+    delivery_header: None,
     secret_fields: &[],
     methods: &[],
     setup: include_str!("setup/alertmanager.md"),

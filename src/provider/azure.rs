@@ -30,6 +30,7 @@ static META: Meta = Meta {
     throttle_status: 429,
     scheme: Scheme::Generic,
     key_headers: &["aeg-sas-key"],
+    delivery_header: None,
     secret_fields: &[],
     methods: &[Method::Options],
     setup: include_str!("setup/azure.md"),

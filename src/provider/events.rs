@@ -29,6 +29,7 @@ static META: Meta = Meta {
     throttle_status: 429,
     scheme: Scheme::Generic,
     key_headers: &[],
+    delivery_header: None,
     secret_fields: SECRET_FIELDS,
     methods: &[],
     setup: include_str!("setup/events.md"),

@@ -34,6 +34,7 @@ static META: Meta = Meta {
     throttle_status: 429,
     scheme: Scheme::Generic,
     key_headers: &[],
+    delivery_header: None,
     secret_fields: &[],
     methods: &[],
     setup: include_str!("setup/google-cloud-monitoring.md"),

@@ -49,6 +49,7 @@ static META: Meta = Meta {
     throttle_status: 429,
     scheme: Scheme::Hmac(signature::GRAFANA),
     key_headers: &[],
+    delivery_header: None,
     secret_fields: &[],
     methods: &[],
     setup: include_str!("setup/grafana.md"),

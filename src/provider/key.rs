@@ -1,6 +1,24 @@
-//! Dedup keys where a payload names none.
+//! Dedup keys: made of several values, and of none where a payload names none.
 
+use super::read;
 use crate::event::DedupKey;
+
+/// `kind` and the `parts` of an identity, with `:` between them; those inside a part are escaped, so that two different lists never
+/// make one key. A template variable that was not filled in identifies nothing.
+pub fn of(kind: &str, parts: &[&str]) -> DedupKey {
+    let mut text = kind.to_owned();
+    for part in parts {
+        text.push(':');
+        let part = if read::unexpanded(part) { "" } else { part };
+        for character in part.chars() {
+            if matches!(character, ':' | '\\') {
+                text.push('\\');
+            }
+            text.push(character);
+        }
+    }
+    DedupKey::lenient(&text).unwrap_or_else(|| DedupKey::hashed("key:", text.as_bytes()))
+}
 
 /// `auto:` and a hash of the summary without its digits and of the source. Digits go because a repeated alert often carries its
 /// newest measurement in its text; the source keeps them, because they tell hosts apart.
@@ -18,6 +36,14 @@ pub fn guess(summary: &str, source: &str) -> DedupKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_cannot_run_into_each_other() {
+        assert_eq!(of("run", &["o/r", "main"]).as_str(), "run:o/r:main");
+        assert_ne!(of("run", &["a:b", "c"]), of("run", &["a", "b:c"]));
+        assert_ne!(of("run", &["a\\", "b"]), of("run", &["a", "\\b"]));
+        assert_ne!(of("run", &["a", ""]), of("run", &["a"]));
+    }
 
     #[test]
     fn measurements_do_not_count_and_hosts_do() {

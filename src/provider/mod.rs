@@ -4,6 +4,7 @@
 //! folder under `fixtures/`, and one line in [`PROVIDERS`]. Either turns a request into events and nothing more: no clock, no I/O, no
 //! state. What is verified is declared in [`Meta`] and done by [`crate::signature`]. The [`Registry`] finds a tool by its type.
 
+pub mod alert;
 pub mod alertmanager;
 pub mod azure;
 mod body;
@@ -15,6 +16,8 @@ pub mod eventbridge;
 pub mod events;
 pub mod fixture;
 mod flat;
+pub mod forge;
+pub mod github;
 pub mod google_cloud_monitoring;
 pub mod grafana;
 pub mod key;
@@ -66,6 +69,7 @@ pub static PROVIDERS: &[&dyn Provider] = &[
     &elastic::Elastic,
     &uptime_kuma::UptimeKuma,
     &netdata::Netdata,
+    &github::GitHub,
     &events::Events,
     &webhook::Webhook,
 ];
@@ -89,6 +93,11 @@ pub trait Provider: Send + Sync {
     /// How the tool signs, given an integration's options.
     fn scheme(&self, _options: &Compiled) -> Scheme {
         self.meta().scheme.clone()
+    }
+
+    /// The header, in lower case, with a delivery's id, given an integration's options.
+    fn delivery_header<'a>(&self, _options: &'a Compiled) -> Option<&'a str> {
+        self.meta().delivery_header
     }
 
     /// Compiles an integration's options, once, when they are saved or loaded.
@@ -201,6 +210,8 @@ pub struct Meta {
     pub scheme: Scheme,
     /// Headers, in lower case, in which this tool can carry the integration's key besides the universal ones.
     pub key_headers: &'static [&'static str],
+    /// The header, in lower case, with a delivery's id, where the tool guarantees that an id means one delivery over all attempts.
+    pub delivery_header: Option<&'static str>,
     /// Top-level fields of the body that hold a credential: overwritten in the ledger.
     pub secret_fields: &'static [&'static str],
     /// Methods besides POST and PUT.

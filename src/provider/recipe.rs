@@ -148,6 +148,7 @@ impl Recipe {
             throttle_status: self.throttle_status,
             scheme: self.auth.scheme.clone(),
             key_headers: texts(&self.auth.key_headers),
+            delivery_header: self.auth.delivery_header.as_deref().map(leaked),
             secret_fields: texts(&self.auth.secret_fields),
             methods: if queries { &[Method::Get] } else { &[] },
             setup: leaked(&self.setup),

@@ -33,6 +33,7 @@ static META: Meta = Meta {
     throttle_status: 429,
     scheme: Scheme::Hmac(signature::SENTRY),
     key_headers: &[],
+    delivery_header: None,
     secret_fields: &[],
     methods: &[],
     setup: include_str!("setup/sentry.md"),

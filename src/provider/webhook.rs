@@ -35,6 +35,7 @@ static META: Meta = Meta {
     throttle_status: 429,
     scheme: Scheme::Generic,
     key_headers: &[],
+    delivery_header: None,
     secret_fields: SECRET_FIELDS,
     methods: &[],
     setup: include_str!("setup/webhook.md"),
@@ -59,6 +60,13 @@ impl Provider for Webhook {
         match options.get::<Options>() {
             Some(Options::Recipe(recipe)) => recipe.auth.scheme.clone(),
             _ => META.scheme.clone(),
+        }
+    }
+
+    fn delivery_header<'a>(&self, options: &'a Compiled) -> Option<&'a str> {
+        match options.get::<Options>() {
+            Some(Options::Recipe(recipe)) => recipe.auth.delivery_header.as_deref(),
+            _ => None,
         }
     }
 

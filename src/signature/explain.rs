@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::cause::{self, Case, Suspects};
 use super::evidence::values;
-use super::scheme::Scheme;
-use super::{Unverified, check};
+use super::scheme::{Proof, Scheme, Token};
+use super::{Unverified, Verified, check};
 use crate::provider::Headers;
 use crate::secret::Secret;
 use crate::time::Timestamp;
@@ -38,8 +38,11 @@ pub fn explain(
     suspects: &Suspects,
     now: Timestamp,
 ) -> SignatureTrace {
-    let hmac = scheme.hmac();
     let result = check(scheme, headers, body, secrets, now);
+    let hmac = match scheme.proof() {
+        Proof::Hmac(hmac) => hmac,
+        Proof::Token(token) => return token_trace(token, headers, result),
+    };
     let problem = result.as_ref().err().copied();
     let causes = problem.map(|problem| {
         let mut causes = vec![problem.to_string()];
@@ -54,5 +57,22 @@ pub fn explain(
         secret: result.ok().map(|verified| verified.secret),
         problem,
         causes: causes.unwrap_or_default(),
+    }
+}
+
+fn token_trace(token: Token, headers: &Headers, result: Result<Verified, Unverified>) -> SignatureTrace {
+    let problem = result.as_ref().err().copied();
+    let mut causes: Vec<String> = problem.iter().map(Unverified::to_string).collect();
+    if problem == Some(Unverified::Mismatch) {
+        causes.push(format!("`{}` holds another secret than the one that is set here", token.header));
+    }
+    SignatureTrace {
+        scheme: token.name,
+        headers: vec![token.header.to_owned()],
+        found: headers.get(token.header).is_some(),
+        signed: "nothing: the secret itself is sent".to_owned(),
+        secret: result.ok().map(|verified| verified.secret),
+        problem,
+        causes,
     }
 }

@@ -10,6 +10,7 @@ mod explain;
 mod mac;
 mod scheme;
 mod sign;
+mod token;
 
 use serde::Serialize;
 use subtle::ConstantTimeEq;
@@ -24,7 +25,8 @@ pub use cause::Suspects;
 pub use credential::{Presented, presented_keys};
 pub use explain::{SignatureTrace, explain};
 pub use scheme::{
-    Algorithm, BITBUCKET, Encoding, GITHUB, GRAFANA, Hmac, Key, PAGERDUTY, Prefix, SENTRY, SLACK, SPLUNK, Scheme, Signed, VERCEL,
+    Algorithm, BITBUCKET, Encoding, GITHUB, GITLAB, GRAFANA, Hmac, Key, PAGERDUTY, Prefix, Proof, SENTRY, SLACK, SPLUNK, Scheme,
+    Signed, Token, VERCEL,
 };
 pub use sign::sign;
 
@@ -81,7 +83,10 @@ pub fn check(
     secrets: &[Secret],
     now: Timestamp,
 ) -> Result<Verified, Unverified> {
-    let hmac = scheme.hmac();
+    let hmac = match scheme.proof() {
+        Proof::Hmac(hmac) => hmac,
+        Proof::Token(token) => return token::check(token, headers, secrets),
+    };
     let evidence = Evidence::read(hmac, headers, now)?;
     let parts = evidence.signed_parts(&hmac.signed, body);
     let matches = |secret: &Secret| mac::keys(hmac.key, secret).iter().any(|key| holds(hmac, key, &parts, &evidence));

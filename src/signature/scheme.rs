@@ -12,6 +12,26 @@ pub enum Scheme {
     StandardWebhooks,
     /// A vendor's own.
     Hmac(Hmac),
+    /// The secret itself in a header: it proves the sender, and nothing about the body.
+    Token(Token),
+}
+
+/// A secret that is sent as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// What people call it: `GitLab`.
+    pub name: &'static str,
+    /// The header with the secret.
+    pub header: &'static str,
+}
+
+/// A scheme in full.
+#[derive(Clone, Copy, Debug)]
+pub enum Proof<'a> {
+    /// An HMAC.
+    Hmac(&'a Hmac),
+    /// The secret itself.
+    Token(Token),
 }
 
 /// An HMAC in a header.
@@ -150,6 +170,7 @@ const NAMED: &[(&str, Scheme)] = &[
     ("generic", Scheme::Generic),
     ("standard-webhooks", Scheme::StandardWebhooks),
     ("github", Scheme::Hmac(GITHUB)),
+    ("gitlab", Scheme::Token(GITLAB)),
     ("bitbucket", Scheme::Hmac(BITBUCKET)),
     ("grafana", Scheme::Hmac(GRAFANA)),
     ("pagerduty", Scheme::Hmac(PAGERDUTY)),
@@ -181,6 +202,10 @@ pub const GRAFANA: Hmac = Hmac { name: "Grafana", header: Cow::Borrowed("x-grafa
 /// <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>
 pub const GITHUB: Hmac =
     Hmac { name: "GitHub", header: Cow::Borrowed("x-hub-signature-256"), prefix: Prefix::Required("sha256="), ..PLAIN };
+
+/// GitLab's secret token. Where a signing token is set, it signs by Standard Webhooks instead.
+/// <https://docs.gitlab.com/user/project/integrations/webhooks/>
+pub const GITLAB: Token = Token { name: "GitLab", header: "x-gitlab-token" };
 
 /// Bitbucket, and Jira Cloud's admin webhooks: GitHub's old header name with SHA-256 in it.
 /// <https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/>
@@ -228,7 +253,10 @@ impl Algorithm {
 impl Scheme {
     /// What people call the scheme whose signature stands in `header` (lower case).
     pub(super) fn of_header(header: &str) -> Option<&'static str> {
-        NAMED.iter().map(|(_, scheme)| scheme.hmac()).find(|hmac| hmac.header == header).map(|hmac| hmac.name)
+        NAMED.iter().find_map(|(_, scheme)| match scheme.proof() {
+            Proof::Hmac(hmac) => (hmac.header == header).then_some(hmac.name),
+            Proof::Token(token) => (token.header == header).then_some(token.name),
+        })
     }
 
     /// The scheme that a recipe calls `name`.
@@ -254,11 +282,23 @@ impl Scheme {
     }
 
     /// The scheme in full.
-    pub fn hmac(&self) -> &Hmac {
+    pub fn proof(&self) -> Proof<'_> {
         match self {
-            Self::Generic => &GENERIC,
-            Self::StandardWebhooks => &STANDARD_WEBHOOKS,
-            Self::Hmac(hmac) => hmac,
+            Self::Generic => Proof::Hmac(&GENERIC),
+            Self::StandardWebhooks => Proof::Hmac(&STANDARD_WEBHOOKS),
+            Self::Hmac(hmac) => Proof::Hmac(hmac),
+            Self::Token(token) => Proof::Token(*token),
         }
+    }
+
+    /// Whether what is sent differs with the body.
+    pub fn covers_body(&self) -> bool {
+        matches!(self.proof(), Proof::Hmac(_))
+    }
+
+    /// Whether a sender of this scheme may sign by Standard Webhooks instead, with the same secret: one without a scheme of its own,
+    /// and one that otherwise only shows the secret.
+    pub fn may_be_standard_webhooks(&self) -> bool {
+        matches!(self, Self::Generic | Self::Token(_))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::evidence::signed_parts;
 use super::mac;
-use super::scheme::{Scheme, Signed};
+use super::scheme::{Proof, Scheme, Signed};
 use crate::secret::Secret;
 use crate::time::Timestamp;
 
@@ -11,7 +11,13 @@ use crate::time::Timestamp;
 /// `id` names the delivery, the same over all attempts; only schemes that sign one use it, and it must hold no `.`. During a
 /// rotation both secrets sign, where the scheme has room for two; elsewhere the first does. Empty secrets do not sign.
 pub fn sign(scheme: &Scheme, secrets: &[Secret], id: &str, body: &[u8], now: Timestamp) -> Vec<(String, String)> {
-    let hmac = scheme.hmac();
+    let hmac = match scheme.proof() {
+        Proof::Hmac(hmac) => hmac,
+        Proof::Token(token) => {
+            let shown = secrets.iter().map(|secret| secret.expose().trim()).find(|secret| !secret.is_empty());
+            return shown.map(|secret| (token.header.to_owned(), secret.to_owned())).into_iter().collect();
+        }
+    };
     let timestamp = now.seconds().to_string();
     let parts = signed_parts(&hmac.signed, id, &timestamp, body);
     let room = if hmac.separator.is_some() { secrets.len() } else { 1 };

@@ -19,6 +19,7 @@ mod nodes;
 mod order;
 mod pressure;
 mod recipes;
+mod redelivery;
 mod replay;
 mod retention;
 mod tools;

@@ -97,7 +97,9 @@ async fn a_signature_that_is_set_is_enforced(database: Database) {
         assert_eq!(post(Vec::new()).await, 401, "{kind}: none");
         assert_eq!(post(key).await, 401, "{kind}: the key is no signature");
         assert_eq!(post(sign(&wrong, &body, now)).await, 401, "{kind}: by another secret");
-        assert_eq!(post(sign(&right, b"{}", now)).await, 401, "{kind}: of another body");
+        if scheme.covers_body() {
+            assert_eq!(post(sign(&right, b"{}", now)).await, 401, "{kind}: of another body");
+        }
         assert_eq!(api.events(&integration).await.len(), 0, "{kind}: what was refused has done nothing");
         let signed = sign(&right, &body, now);
         let accepted = post(signed.clone()).await;

@@ -12,13 +12,15 @@ pub struct Auth {
     pub scheme: Scheme,
     /// Headers, in lower case, in which it can carry the integration's key.
     pub key_headers: Vec<String>,
+    /// The header, in lower case, with a delivery's id, the same over all attempts.
+    pub delivery_header: Option<String>,
     /// Top-level fields of the body that hold a credential.
     pub secret_fields: Vec<String>,
 }
 
 impl Default for Auth {
     fn default() -> Self {
-        Self { scheme: Scheme::Generic, key_headers: Vec::new(), secret_fields: Vec::new() }
+        Self { scheme: Scheme::Generic, key_headers: Vec::new(), delivery_header: None, secret_fields: Vec::new() }
     }
 }
 
@@ -27,9 +29,11 @@ impl Auth {
         let key_headers =
             table.texts("key_headers").map(|(_, names)| names.iter().map(|name| name.to_ascii_lowercase()).collect());
         let secret_fields = table.texts("secret_fields").map(|(_, names)| names);
+        let delivery_header = table.text("delivery_header").map(|name| name.to_ascii_lowercase());
         let scheme = scheme(&mut table).unwrap_or(Scheme::Generic);
         table.finish();
-        Self { scheme, key_headers: key_headers.unwrap_or_default(), secret_fields: secret_fields.unwrap_or_default() }
+        let (key_headers, secret_fields) = (key_headers.unwrap_or_default(), secret_fields.unwrap_or_default());
+        Self { scheme, key_headers, delivery_header, secret_fields }
     }
 }
 

@@ -98,6 +98,66 @@ fn payloads_of_other_projects() {
         ("site24x7", "site24x7/goalert_down.json", &[("trigger", r"name:GoAlert Site24x7 Test:https\://example.com/test-page")]),
         ("uptimerobot", "uptimerobot/zulip_monitor_down_custom_snake_case.json", &[("trigger", "url:server1.example.com")]),
         ("uptimerobot", "uptimerobot/zulip_monitor_up_custom_snake_case.json", &[("resolve", "url:server2.example.com")]),
+        ("github", "github/ping__payload.json", &[]),
+        ("github", "github/workflow_run__requested.json", &[]),
+        ("github", "github/workflow_run__completed.json", &[("resolve", "workflow:octo-org/octo-repo:2823525:master")]),
+        (
+            "github",
+            "github/workflow_run__completed_with_pull_requests.json",
+            &[("resolve", "workflow:octo-org/octo-repo:2823525:master")],
+        ),
+        (
+            "github",
+            "github/workflow_job__completed_failure_with_organization.json",
+            &[("trigger", "job:Codertocat/Hello-World:CodeQL:linters:main")],
+        ),
+        (
+            "github",
+            "github/workflow_job__completed_success_with_organization.json",
+            &[("resolve", "job:Codertocat/Hello-World:CodeQL:linters:main")],
+        ),
+        ("github", "github/check_run__created.json", &[]),
+        (
+            "github",
+            "github/check_run__completed.json",
+            &[("resolve", "check:Codertocat/Hello-World:29310:Octocoders-linter:changes")],
+        ),
+        ("github", "github/check_suite__completed.json", &[("resolve", "suite:Codertocat/Hello-World:29310:changes")]),
+        ("github", "github/deployment_status__gh_pages.json", &[]),
+        (
+            "github",
+            "github/status__payload.json",
+            &[
+                ("resolve", "status:Codertocat/Hello-World:default:master"),
+                ("resolve", "status:Codertocat/Hello-World:default:changes"),
+                ("resolve", "status:Codertocat/Hello-World:default:gh-pages"),
+            ],
+        ),
+        ("github", "github/dependabot_alert__created.json", &[("trigger", "dependabot_alert:wolfy1339/pika-pack:20")]),
+        ("github", "github/dependabot_alert__fixed.json", &[("resolve", "dependabot_alert:octocat/hello-world:1")]),
+        ("github", "github/code_scanning_alert__created.json", &[("trigger", "code_scanning_alert:Codertocat/Hello-World:10")]),
+        ("github", "github/code_scanning_alert__reopened.json", &[("trigger", "code_scanning_alert:Codertocat/Hello-World:10")]),
+        ("github", "github/code_scanning_alert__fixed.json", &[("resolve", "code_scanning_alert:Codertocat/Hello-World:10")]),
+        (
+            "github",
+            "github/code_scanning_alert__closed_by_user.json",
+            &[("resolve", "code_scanning_alert:Codertocat/Hello-World:10")],
+        ),
+        (
+            "github",
+            "github/secret_scanning_alert__reopened.json",
+            &[("trigger", "secret_scanning_alert:Codertocat/Hello-World:191")],
+        ),
+        (
+            "github",
+            "github/repository_vulnerability_alert__create.json",
+            &[("trigger", "repository_vulnerability_alert:Codertocat/Hello-World:2")],
+        ),
+        (
+            "github",
+            "github/repository_vulnerability_alert__dismiss.json",
+            &[("resolve", "repository_vulnerability_alert:Codertocat/Hello-World:2")],
+        ),
     ];
     for (kind, file, expected) in table {
         let body: Value = serde_json::from_slice(&fs::read(shared.join(file)).unwrap()).unwrap();

@@ -21,7 +21,7 @@ fn a_signature_holds_for_its_body_and_secret_alone() {
         assert!(check(&scheme, &signed, body, &[], now).is_err(), "{kind}: without a secret nothing holds");
         let mut changed = body.clone();
         changed.push(b' ');
-        assert!(check(&scheme, &signed, &changed, &secret, now).is_err(), "{kind}: of another body");
+        assert_eq!(check(&scheme, &signed, &changed, &secret, now).is_err(), scheme.covers_body(), "{kind}: of another body");
         let stamped = signed.iter().any(|(name, _)| name.contains("timestamp"));
         let later = now.plus_seconds(301);
         assert_eq!(check(&scheme, &signed, body, &secret, later).is_err(), stamped, "{kind}: five minutes later");
