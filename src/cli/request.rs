@@ -1,16 +1,19 @@
 //! `callbox request`: the ledger, every request as it came.
 
+pub mod replay;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Session;
 use super::api::Query;
-use super::args::Paging;
+use super::args::{Moment, Paging};
 use super::lookup::{self, Named};
 use super::output::Output;
 use super::read::{array, cell, first, items, plain, text, time};
+use crate::time::Clock;
 
 /// Commands on the ledger.
 #[derive(Subcommand)]
@@ -23,8 +26,8 @@ pub enum Command {
         /// Its id: `X-Request-Id` of the answer
         request: String,
     },
-    /// Run a request again, as the service is configured now
-    Replay(ReplayArgs),
+    /// Run requests again, as the service is configured now or by a draft
+    Replay(Box<replay::ReplayArgs>),
 }
 
 /// What a list of requests is narrowed to.
@@ -43,6 +46,7 @@ pub struct Filter {
 #[derive(Args)]
 #[command(after_help = "Examples:
   callbox request list --integration prod --verdict invalid
+  callbox request list --integration prod --outcome unmapped --since 2d
   callbox request list --q disk --all --output json")]
 pub struct ListArgs {
     #[command(flatten)]
@@ -50,29 +54,17 @@ pub struct ListArgs {
     /// Only with this text
     #[arg(long, value_name = "TEXT")]
     pub q: Option<String>,
+    /// Only those that made an event with this outcome: unmapped, opened, stale, …
+    #[arg(long)]
+    pub outcome: Option<String>,
+    /// Received at this time or later: 2h, 7d, or an RFC 3339 time
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<Moment>,
+    /// Received before this time
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<Moment>,
     #[command(flatten)]
     paging: Paging,
-}
-
-/// Arguments of `replay`.
-#[derive(Args)]
-#[command(after_help = "Examples:
-  callbox request replay req_01j9zzzzzzzzzzzzzzzzzzzzzz --dry-run
-  callbox request replay req_01j9zzzzzzzzzzzzzzzzzzzzzz --notify
-
-Where a newer event of the same key exists, the replayed one is stale and changes nothing, unless --force.")]
-pub struct ReplayArgs {
-    /// Its id
-    pub request: String,
-    /// Only say what would happen
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Apply its events even where newer ones of the same key exist
-    #[arg(long)]
-    pub force: bool,
-    /// Deliver to destinations as if it came in now
-    #[arg(long)]
-    pub notify: bool,
 }
 
 impl Filter {
@@ -95,13 +87,21 @@ impl Command {
         match self {
             Self::List(args) => list(session, args).await,
             Self::Show { request } => show(session, request).await,
-            Self::Replay(args) => replay(session, args).await,
+            Self::Replay(args) => args.run(session).await,
         }
     }
 }
 
 async fn list(session: &Session, args: &ListArgs) -> anyhow::Result<()> {
-    let query = args.filter.to_query(session).await?.with("q", args.q.as_ref());
+    let now = Clock::System.now();
+    let query = args
+        .filter
+        .to_query(session)
+        .await?
+        .with("q", args.q.as_ref())
+        .with("outcome", args.outcome.as_ref())
+        .with("since", args.since.map(|since| since.resolve(now)))
+        .with("until", args.until.map(|until| until.resolve(now)));
     let answer = session.api.list(&["requests"], &query, &args.paging).await?;
     let out = &session.out;
     if out.is_json() {
@@ -140,12 +140,16 @@ async fn show(session: &Session, id: &str) -> anyhow::Result<()> {
     if out.is_json() {
         return out.json(&request);
     }
+    // Nearly every request is a POST.
+    let method = Some(text(&request, "method")).filter(|method| method != "POST").unwrap_or_default();
     let integration = lookup::described(&session.api, Named::Integration, &text(&request, "integration_id")).await;
     out.fields(&[
         ("request", text(&request, "id")),
         ("received", time(&request, "received_at", out)),
         ("integration", integration),
         ("route", text(&request, "route")),
+        ("method", method),
+        ("below the URL", text(&request, "subpath")),
         ("verdict", text(&request, "verdict")),
         ("status", text(&request, "status")),
         ("message", text(&request, "message")),
@@ -227,37 +231,10 @@ fn events(out: &Output, request: &Value) -> anyhow::Result<()> {
     out.table(&["ACTION", "OUTCOME", "INCIDENT", "KEY", "SUMMARY"], &rows, "")
 }
 
-async fn replay(session: &Session, args: &ReplayArgs) -> anyhow::Result<()> {
-    let body = json!({ "dry_run": args.dry_run, "force": args.force, "notify": args.notify });
-    let answer = session.api.post(&["requests", &args.request, "replay"], &body).await?;
-    let out = &session.out;
-    if out.is_json() {
-        return out.json(&answer);
-    }
-    out.fields(&[
-        ("request", first(&answer, &["request_id", "id"])),
-        ("dry run", if args.dry_run { "yes: nothing was changed".to_owned() } else { String::new() }),
-        ("verdict", text(&answer, "verdict")),
-        ("message", text(&answer, "message")),
-    ])?;
-    let rows: Vec<Vec<String>> = array(&answer, "events")
-        .iter()
-        .map(|event| {
-            // Where nothing was applied there is no outcome, and the effect says why.
-            let result = first(event, &["outcome", "effect"]).replace('_', " ");
-            vec![text(event, "action"), result, cell(event, "dedup_key", 60), cell(event, "summary", 60)]
-        })
-        .collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    out.text("\nevents:")?;
-    out.table(&["ACTION", "RESULT", "KEY", "SUMMARY"], &rows, "")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Answer, Server};
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -284,15 +261,5 @@ mod tests {
         assert_eq!(pairs(&json!([{"name": "a", "value": "1"}, {"name": "b", "value": "2"}])), expected);
         assert_eq!(pairs(&json!("a=1&b=2")), expected);
         assert!(pairs(&Value::Null).is_empty());
-    }
-
-    #[tokio::test]
-    async fn replay_says_how() {
-        let server = Server::start([Answer::json(200, r#"{"verdict":"accepted"}"#)]);
-        let args = ReplayArgs { request: "req_1".into(), dry_run: true, force: false, notify: false };
-        replay(&server.session(), &args).await.unwrap();
-        let seen = server.requests();
-        assert_eq!(seen[0].line, "POST /api/v1/requests/req_1/replay HTTP/1.1");
-        assert_eq!(seen[0].json(), json!({"dry_run": true, "force": false, "notify": false}));
     }
 }

@@ -4,6 +4,7 @@ mod first_steps;
 mod local;
 mod manage;
 mod operate;
+mod replay;
 mod serve;
 mod work;
 
