@@ -35,6 +35,8 @@ pub struct Config {
     pub retention: Policy,
     /// Section `shutdown`.
     pub shutdown: Shutdown,
+    /// Section `outbound`.
+    pub outbound: Outbound,
     /// Section `providers`.
     pub providers: Providers,
     /// Section `log`.
@@ -123,6 +125,13 @@ pub struct Limits {
 pub struct Shutdown {
     /// Time for requests in flight.
     pub grace: Duration,
+}
+
+/// What is reached outside.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Outbound {
+    /// Networks that are not public and may be reached.
+    pub allow: Vec<IpNet>,
 }
 
 /// Where tools are described besides those that are built in.

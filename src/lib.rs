@@ -17,6 +17,7 @@
 //! | [`store`] | SQL, on SQLite and PostgreSQL: one `Conn`, free query functions, one file a table family |
 //! | [`http`] | every route, bodies and answers; the management API; TLS |
 //! | [`error`] | the one map from what can go wrong to what the management API answers |
+//! | [`net`] | requests to the outside: which addresses may be reached, and the client that holds to it |
 //! | [`app`] | wiring: what a running service consists of, start, tick, retention at work, orderly stop |
 //! | [`cli`] | one file a command; client commands know the HTTP API and nothing else |
 //! | [`config`] | every setting, its default, and all problems at once |
@@ -46,6 +47,7 @@ pub mod incident;
 pub mod ingest;
 pub mod json;
 pub mod metrics;
+pub mod net;
 pub mod provider;
 pub mod retention;
 pub mod secret;

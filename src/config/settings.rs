@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Config, Database, Limits, Log, LogFormat, Providers, Secrets, Server, Shutdown, Store, values};
+use super::{Config, Database, Limits, Log, LogFormat, Outbound, Providers, Secrets, Server, Shutdown, Store, values};
 use crate::retention::Policy;
 use crate::secret::Secret;
 
@@ -108,6 +108,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     setting("retention.events_bytes", |c, v| put(&mut c.retention.events_bytes, values::bytes(v))),
     setting("retention.disk_high_water", |c, v| put(&mut c.retention.disk_high_water, values::high_water(v))),
     setting("shutdown.grace", |c, v| put(&mut c.shutdown.grace, values::duration(v, HOUR))),
+    setting("outbound.allow", |c, v| put(&mut c.outbound.allow, values::networks(v))).short("CALLBOX_OUTBOUND_ALLOW"),
     setting("providers.recipes", |c, v| put(&mut c.providers.recipes, values::path(v).map(Some))).optional(),
     setting("log.format", |c, v| put(&mut c.log.format, values::log_format(v))),
     setting("log.level", |c, v| put(&mut c.log.level, values::log_level(v))),
@@ -141,6 +142,7 @@ pub(super) fn blank() -> Config {
         },
         retention: Policy::default(),
         shutdown: Shutdown { grace: Duration::ZERO },
+        outbound: Outbound::default(),
         providers: Providers::default(),
         log: Log { format: LogFormat::Json, level: tracing::Level::INFO },
         warnings: Vec::new(),

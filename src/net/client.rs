@@ -1,0 +1,184 @@
+//! The client: one request, one connection, one answer.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::HeaderMap;
+use reqwest::{Method, redirect, retry};
+use url::{Host, Url};
+
+use super::address::Guard;
+
+/// A client that reaches what its guard permits; cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    https: reqwest::Client,
+    http: reqwest::Client,
+    guard: Guard,
+    plain: Plain,
+    deadline: Duration,
+    most: usize,
+}
+
+/// Where requests may go without TLS.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Plain {
+    /// To the networks that the operator names.
+    Inside,
+    /// Anywhere that TLS may go.
+    Anywhere,
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The header fields.
+    pub headers: HeaderMap,
+    /// The body, as far as it was read.
+    pub body: Vec<u8>,
+    /// Whether there was more of it.
+    pub cut: bool,
+}
+
+/// Why no answer came. No text holds more of the URL than its host.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The URL is none that is ever requested.
+    #[error("the URL cannot be used: {0}")]
+    Url(&'static str),
+    /// The target is no public address.
+    #[error("{0} is not a public address: name its network in outbound.allow if it is meant")]
+    Address(String),
+    /// It did not come in time.
+    #[error("{0} did not answer in time")]
+    Late(String),
+    /// No connection, no TLS, or no HTTP.
+    #[error("{0} cannot be reached")]
+    Unreachable(String),
+}
+
+/// What the resolver says of a name that leads where it must not.
+#[derive(Debug, thiserror::Error)]
+#[error("it leads to an address that must not be reached")]
+struct Forbidden;
+
+/// Resolves names to vetted addresses. A name with even one address that must not be reached is refused whole.
+struct Guarded(Guard);
+
+impl Resolve for Guarded {
+    fn resolve(&self, name: Name) -> Resolving {
+        let guard = self.0.clone();
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            if found.iter().any(|address| !guard.permits(address.ip())) {
+                return Err(Forbidden.into());
+            }
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+impl Client {
+    /// A client whose requests are over after `deadline`, body included, and of whose answers `most` bytes are read.
+    ///
+    /// # Errors
+    /// TLS cannot be set up: the system's certificates cannot be read.
+    pub fn new(guard: Guard, plain: Plain, deadline: Duration, most: usize) -> reqwest::Result<Self> {
+        let inside = guard.inside();
+        let build = |guard: &Guard| {
+            reqwest::Client::builder()
+                .dns_resolver(Guarded(guard.clone()))
+                .redirect(redirect::Policy::none())
+                .no_proxy()
+                .retry(retry::never())
+                .referer(false)
+                .pool_max_idle_per_host(0)
+                .http1_only()
+                .user_agent(concat!("callbox/", env!("CARGO_PKG_VERSION")))
+        };
+        let https = build(&guard).https_only(true).build()?;
+        let http = build(if plain == Plain::Inside { &inside } else { &guard }).build()?;
+        Ok(Self { https, http, guard, plain, deadline, most })
+    }
+
+    /// Whether `url` is one that may be requested, as far as that shows before its name is resolved: for what is saved.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(&self, url: &Url) -> Result<(), Failure> {
+        self.target(url).map(|_| ())
+    }
+
+    /// The inner client for a URL, which must be one that may be requested. A name is looked at when it is resolved; an address in the
+    /// URL itself is never resolved, and so is looked at here.
+    fn target(&self, url: &Url) -> Result<(&reqwest::Client, String), Failure> {
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Failure::Url("it holds a user name"));
+        }
+        let (client, guard) = match url.scheme() {
+            "https" => (&self.https, self.guard.clone()),
+            "http" => (&self.http, if self.plain == Plain::Inside { self.guard.inside() } else { self.guard.clone() }),
+            _ => return Err(Failure::Url("it is neither https nor http")),
+        };
+        let (literal, shown) = match url.host() {
+            Some(Host::Domain(name)) => (None, name.to_owned()),
+            Some(Host::Ipv4(address)) => (Some(address.into()), address.to_string()),
+            Some(Host::Ipv6(address)) => (Some(address.into()), address.to_string()),
+            None => return Err(Failure::Url("it names no host")),
+        };
+        if literal.is_some_and(|address| !guard.permits(address)) {
+            return Err(Failure::Address(shown));
+        }
+        Ok((client, shown))
+    }
+
+    /// `GET`.
+    ///
+    /// # Errors
+    /// No answer; every status is one.
+    pub async fn get(&self, url: &Url) -> Result<Answer, Failure> {
+        self.send(Method::GET, url, HeaderMap::new(), Vec::new()).await
+    }
+
+    /// Sends one request.
+    ///
+    /// # Errors
+    /// No answer; every status is one.
+    pub async fn send(&self, method: Method, url: &Url, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, Failure> {
+        let (client, host) = self.target(url)?;
+        let exchange = async {
+            let request = client.request(method, url.clone()).headers(headers).body(body);
+            let answer = request.send().await.map_err(|error| failure(&error, &host))?;
+            let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+            let mut stream = answer.bytes_stream();
+            let (mut body, mut cut) = (Vec::new(), false);
+            while let Some(chunk) = stream.next().await {
+                let chunk = chunk.map_err(|error| failure(&error, &host))?;
+                let room = self.most.saturating_sub(body.len());
+                body.extend(chunk.iter().take(room));
+                cut = chunk.len() > room;
+                if cut {
+                    break;
+                }
+            }
+            Ok(Answer { status, headers, body, cut })
+        };
+        tokio::time::timeout(self.deadline, exchange).await.unwrap_or_else(|_| Err(Failure::Late(host.clone())))
+    }
+}
+
+fn failure(error: &reqwest::Error, host: &str) -> Failure {
+    let mut cause: Option<&(dyn Error + 'static)> = error.source();
+    while let Some(inner) = cause {
+        if inner.is::<Forbidden>() {
+            return Failure::Address(host.to_owned());
+        }
+        cause = inner.source();
+    }
+    Failure::Unreachable(host.to_owned())
+}
