@@ -95,6 +95,19 @@ pub fn writer(settings: &Settings) -> Result<Conn> {
     Ok(conn)
 }
 
+/// Makes the file of a new SQLite database readable by its owner alone: it holds what tools said of your systems. The files beside it
+/// (`-wal`, `-shm`) are made like it. A file that is there keeps its mode; one that cannot be made is the connection's to complain of.
+pub fn create_private(settings: &Settings) {
+    let plain = !settings.target.starts_with("file:") && settings.target != ":memory:";
+    if settings.backend == Backend::Sqlite && plain {
+        let mut new = std::fs::OpenOptions::new();
+        new.create_new(true).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut new, 0o600);
+        let _ = new.open(&settings.target);
+    }
+}
+
 fn connect(settings: &Settings) -> Result<Conn> {
     match settings.backend {
         Backend::Sqlite => {
@@ -238,4 +251,30 @@ impl ManageConnection for Manager {
 /// How long a broken connection's owner waits before it tries again: doubling from 100 ms to 2 s.
 pub fn backoff(attempt: u32) -> Duration {
     Duration::from_millis(100_u64.saturating_mul(1 << attempt.min(5)).min(2000))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::store::Store;
+
+    #[test]
+    fn a_new_file_is_its_owners_alone_and_an_old_one_keeps_its_mode() {
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
+        let open = |name: &str| {
+            let url = format!("sqlite:{}", folder.path().join(name).display());
+            Store::open(Settings::parse(&url).unwrap()).unwrap()
+        };
+        let store = open("new.db");
+        let _writer = store.writer().unwrap();
+        assert_eq!([mode("new.db"), mode("new.db-wal"), mode("new.db-shm")], [0o600; 3]);
+        let shared = folder.path().join("old.db");
+        std::fs::write(&shared, "").unwrap();
+        std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(0o640)).unwrap();
+        open("old.db");
+        assert_eq!(mode("old.db"), 0o640);
+    }
 }

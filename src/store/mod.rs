@@ -79,6 +79,7 @@ impl Store {
     /// The database cannot be reached, is not durable (PostgreSQL with `fsync`, `full_page_writes` or `synchronous_commit` off,
     /// unless allowed), or a migration failed.
     pub fn open(settings: Settings) -> Result<Self> {
+        conn::create_private(&settings);
         let mut first = conn::writer(&settings)?;
         conn::migrate(&mut first)?;
         conn::check_durable(&mut first, &settings)?;
