@@ -62,7 +62,7 @@ impl Provider for Events {
 /// Whether a body is an event in PagerDuty's form, by the fields that no other form has.
 pub fn is_events_body(body: &Value) -> bool {
     let is_action = |name: &str| {
-        body.get(name).and_then(Value::as_str).is_some_and(|word| Action::parse(&word.to_ascii_lowercase()).is_some())
+        body.get(name).and_then(Value::as_str).is_some_and(|word| Action::parse(&word.trim().to_ascii_lowercase()).is_some())
     };
     (is_action("event_action") && (body.get("payload").is_some_and(Value::is_object) || body.get("dedup_key").is_some()))
         || (is_action("event_type") && (body.get("service_key").is_some() || body.get("incident_key").is_some()))

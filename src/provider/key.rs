@@ -25,11 +25,14 @@ pub fn of(kind: &str, parts: &[&str]) -> DedupKey {
 ///
 /// An event with such a key says [`crate::event::Event::key_guessed`].
 pub fn guess(summary: &str, source: &str) -> DedupKey {
-    let mut material: Vec<u8> = Vec::with_capacity(summary.len() + source.len() + 1);
-    material.extend(summary.bytes().filter(|byte| !byte.is_ascii_digit()));
+    let summary: String = summary.chars().filter(|c| !c.is_ascii_digit()).collect();
+    guess_of(&summary, source)
+}
+
+/// As [`guess`], of a name, which keeps its digits: "disk 1" and "disk 2" are two.
+pub fn guess_of(name: &str, source: &str) -> DedupKey {
     // 0xFF occurs in no UTF-8 text, so the two parts cannot run into each other.
-    material.push(0xff);
-    material.extend_from_slice(source.as_bytes());
+    let material = [name.as_bytes(), &[0xff], source.as_bytes()].concat();
     DedupKey::hashed("auto:", &material)
 }
 

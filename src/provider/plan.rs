@@ -24,6 +24,7 @@ pub use names::Names;
 pub use words::Words;
 
 use super::tokens::Meaning;
+use guess::Guess;
 use reader::Reader;
 
 /// How events are read from a body.
@@ -149,7 +150,8 @@ impl Plan {
         for (value, at) in items {
             // What is shown is the alert as it was sent. Pointers lead into what paths see, which is the same but for the names.
             let sent = if self.names == Names::Exact { value } else { body.pointer(&at).unwrap_or(value) };
-            read.push(Reader { plan: self, value, body: &seen, sent, request, warnings: &mut warnings }.item(at));
+            let guess = self.guesses.then(|| Guess::of(value));
+            read.push(Reader { plan: self, value, body: &seen, sent, guess, request, warnings: &mut warnings }.item(at));
         }
         match read.pop() {
             Some(Item::Unmapped { why, .. }) if one => Err(Unmapped { why }),
@@ -173,8 +175,10 @@ impl Plan {
                 _ => return (found, false),
             }
         }
-        match body {
-            Value::Array(elements) => (numbered(elements, ""), false),
+        let list = if self.guesses && self.items.is_empty() { guess::list(body) } else { None };
+        match (body, list) {
+            (_, Some((elements, at))) => (numbered(elements, &at), false),
+            (Value::Array(elements), None) => (numbered(elements, ""), false),
             _ => (vec![(body, String::new())], true),
         }
     }

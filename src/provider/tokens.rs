@@ -87,6 +87,18 @@ const TRIGGER: &[&str] = &[
     "active",
     "activated",
     "unhealthy",
+    "raise",
+    "raised",
+    "start",
+    "started",
+    "occurred",
+    "degraded",
+    "offline",
+    "missed",
+    "missing",
+    "unresolved",
+    "unavailable",
+    "unreachable",
     "1",
 ];
 
@@ -109,6 +121,17 @@ const RESOLVE: &[&str] = &[
     "success",
     "succeeded",
     "healthy",
+    "restored",
+    "online",
+    "available",
+    "successful",
+    "passed",
+    "passing",
+    "fixed",
+    "end",
+    "ended",
+    "canceled",
+    "cancelled",
     "0",
 ];
 
@@ -164,7 +187,7 @@ mod tests {
 
     #[test]
     fn words_are_compared_whole() {
-        for word in ["broken", "not ok", "abnormal", "unresolved", "okta", "acknowledge me", "closedown", "", "reopened?"] {
+        for word in ["broken", "not ok", "abnormal", "unrecovered", "okta", "acknowledge me", "closedown", "", "reopened?"] {
             assert_eq!(meaning(word), None, "{word}");
         }
         for word in ["RESOLVED", " ok ", "Closed", "0", "Recovered"] {

@@ -9,6 +9,8 @@
 //! - nothing is a warning, and the field is guessed as if it were not mapped; only a mapped action that finds nothing is a
 //!   trigger, because a guess could resolve.
 //!
+//! Alerts in Alertmanager's form are read as Alertmanager's, whichever tool sends them.
+//!
 //! With `itemsField` each element is an alert. Fields are looked for in the element, then in the whole body; the key in the
 //! element only, because a key they share would make one alert of them.
 
@@ -16,6 +18,8 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
+use super::alertmanager::Alertmanager;
+use super::grafana::Grafana;
 use super::plan::Plan;
 use super::recipe::Recipe;
 use super::{Clock, Compiled, Meta, Normalised, OptionProblem, Provider, Request, Resolves, Unmapped, mapping};
@@ -52,7 +56,10 @@ impl Provider for Webhook {
         match request.options.get::<Options>() {
             Some(Options::Recipe(recipe)) => recipe.normalise(request),
             Some(Options::Mapping(plan)) => read(plan, request),
-            None => read(&GUESSES, request),
+            None => match request.json.and_then(known) {
+                Some(tool) => tool.normalise(request),
+                None => read(&GUESSES, request),
+            },
         }
     }
 
@@ -115,6 +122,14 @@ static GUESSES: LazyLock<Plan> = LazyLock::new(|| {
 
 fn read(plan: &Plan, request: &Request<'_>) -> Result<Normalised, Unmapped> {
     plan.normalise(request.json.ok_or(Unmapped::new("the body is not JSON"))?, request)
+}
+
+/// The tool whose form other tools have taken over, if the body is of that form.
+fn known(body: &Value) -> Option<&'static dyn Provider> {
+    let alerts = body.get("alerts").unwrap_or(body).as_array()?;
+    let labelled = |alert: &Value| alert.get("labels").is_some_and(Value::is_object);
+    (!alerts.is_empty() && alerts.iter().all(labelled)).then_some(())?;
+    Some(if body.get("orgId").is_some() { &Grafana } else { &Alertmanager })
 }
 
 fn saved(recipe: &Value) -> Result<Recipe, Vec<OptionProblem>> {

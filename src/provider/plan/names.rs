@@ -48,7 +48,7 @@ impl Names {
 }
 
 /// A name by its letters and digits.
-fn loose(name: &str) -> String {
+pub(super) fn loose(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use super::Plan;
 use super::case::Case;
 use super::field::{self, Field};
-use super::{Plan, guess};
+use super::guess::Guess;
 use crate::event::{Action, DedupKey, Event, Image, Severity};
 use crate::provider::tokens::{self, Meaning};
 use crate::provider::{Item, Origin, Request, events, key, labels, read};
@@ -29,6 +30,8 @@ pub(super) struct Reader<'a, 'w> {
     pub(super) body: &'a Value,
     /// The alert as it was sent.
     pub(super) sent: &'a Value,
+    /// What its fields may mean, where the plan guesses.
+    pub(super) guess: Option<Guess<'a>>,
     /// The request.
     pub(super) request: &'a Request<'a>,
     /// What the integration's owner should know.
@@ -44,14 +47,15 @@ impl<'a> Reader<'a, '_> {
         }
         let summary = instead(case, |case| &case.summary).unwrap_or(&plan.summary);
         let mapped_summary = self.said(summary, labels.summary);
-        if mapped_summary.is_none() && plan.guesses && events::is_events_body(self.value) {
-            return events::item(self.value, at, &plan.tool, self.request);
+        // Templates for PagerDuty are what vendors publish, whichever tool they are for.
+        if mapped_summary.is_none() && events::is_events_body(self.sent) {
+            return events::item(self.sent, at, &plan.tool, self.request);
         }
         let (action, action_from, word) = match self.action(case) {
             Ok(found) => found,
             Err(why) => return Item::Ignored { at, why: why.into() },
         };
-        let summary = mapped_summary.or_else(|| self.guessed(guess::summary));
+        let summary = mapped_summary.or_else(|| self.guessed(Guess::summary));
         let key = self.key(case);
         let Some((summary, summary_from)) = summary.or_else(|| stand_in(key.as_ref(), word.as_deref())) else {
             return Item::Unmapped { at, why: self.nothing_found() };
@@ -63,12 +67,15 @@ impl<'a> Reader<'a, '_> {
         let source = instead(case, |case| &case.source).unwrap_or(&plan.source);
         let (source, source_from) = self
             .said(source, labels.source)
-            .or_else(|| self.guessed(guess::source))
+            .or_else(|| self.guessed(Guess::source))
             .unwrap_or((Cow::Borrowed(&*plan.tool), if plan.guesses { "default: the type" } else { "default: the tool" }.into()));
         let (severity, severity_from) = self.severity(case, word.as_deref());
         let key_guessed = key.is_none();
-        let (dedup_key, key_from) =
-            key.unwrap_or_else(|| (key::guess(&summary, &source), "default: guessed from summary and source".into()));
+        let fallback = || match &self.guess {
+            Some(guess) => guess.fallback_key(&summary, &source, word.is_some()),
+            None => key::guess(&summary, &source),
+        };
+        let (dedup_key, key_from) = key.unwrap_or_else(|| (fallback(), "default: guessed from summary and source".into()));
         let mut event = Event::new(action, dedup_key, &summary, &source, severity);
         event.key_guessed = key_guessed;
         self.decorate(&mut event);
@@ -96,8 +103,16 @@ impl<'a> Reader<'a, '_> {
         field.iter().find_map(|way| Some((way.text(&[self.value, self.body])?, Cow::Owned(way.as_str().to_owned()))))
     }
 
-    fn guessed<T>(&self, guess: impl FnOnce(&'a Value) -> Option<T>) -> Option<T> {
-        if self.plan.guesses { guess(self.value) } else { None }
+    fn guessed<T>(&self, read: impl FnOnce(&Guess<'a>) -> Option<T>) -> Option<T> {
+        read(self.guess.as_ref()?)
+    }
+
+    /// What the alert asks for where nothing is mapped; where it does not say, what the body around it does.
+    fn guessed_action(&self, guess: &Guess<'a>) -> Result<Asked<'a>, &'static str> {
+        match guess.action() {
+            Ok((_, _, None)) if !std::ptr::eq(self.value, self.body) => Guess::of(self.body).action(),
+            said => said,
+        }
     }
 
     fn warn(&mut self, label: &str) {
@@ -126,7 +141,7 @@ impl<'a> Reader<'a, '_> {
         if found.is_none() && !ways.is_empty() {
             self.warn(plan.labels.key);
         }
-        found.or_else(|| self.guessed(guess::dedup_key))
+        found.or_else(|| self.guessed(Guess::dedup_key))
     }
 
     /// What the alert asks for; the error is why it asks for nothing.
@@ -137,9 +152,9 @@ impl<'a> Reader<'a, '_> {
             return Ok((action, case.described().into(), Some(said.map_or(Cow::Borrowed(action.as_str()), |(word, _)| word))));
         }
         let Some((word, from)) = said else {
-            return match (plan.action.field.is_empty(), plan.guesses) {
-                (true, true) => guess::action(self.value),
-                (true, false) => Ok((Action::Trigger, "default: trigger".into(), None)),
+            return match (plan.action.field.is_empty(), &self.guess) {
+                (true, Some(guess)) => self.guessed_action(guess),
+                (true, None) => Ok((Action::Trigger, "default: trigger".into(), None)),
                 _ => Ok((Action::Trigger, format!("default: trigger ({} found nothing)", plan.labels.action).into(), None)),
             };
         };
@@ -168,23 +183,23 @@ impl<'a> Reader<'a, '_> {
                 }
             };
         }
-        if plan.guesses {
-            return guess::severity(self.value, state);
+        if let Some(guess) = &self.guess {
+            return guess.severity(state);
         }
         (default, format!("default: {}", default.as_str()).into())
     }
 
     fn decorate(&self, event: &mut Event) {
         let plan = self.plan;
-        let field = |field: &'a Field, names: &[&'static str]| {
-            let guess = || self.guessed(|value| read::first(value, names).map(|found| found.text));
+        let field = |field: &'a Field, name: &str| {
+            let guess = || self.guessed(|guess| guess.own(name));
             self.text(field).map(|(text, _)| text).or_else(guess).map(Cow::into_owned)
         };
-        event.component = field(&plan.component, &["component"]);
-        event.group = field(&plan.group, &["group"]);
-        event.class = field(&plan.class, &["class"]);
+        event.component = field(&plan.component, "component");
+        event.group = field(&plan.group, "group");
+        event.class = field(&plan.class, "class");
         let image = self.text(&plan.image).map(|(src, _)| src.into_owned()).filter(|src| read::is_web_address(src));
-        let image = image.or_else(|| self.guessed(guess::image));
+        let image = image.or_else(|| self.guessed(Guess::image));
         event.images = image.map(|src| Image { src, href: None, alt: None }).into_iter().collect();
         event.custom_details = Some(events::without_secrets(self.sent, &plan.secret_fields));
         for (text, field) in &plan.links {
@@ -192,14 +207,14 @@ impl<'a> Reader<'a, '_> {
                 self.link(event, text, way);
             }
         }
-        if plan.links.is_empty() && plan.guesses {
-            guess::links(self.value, &mut event.links);
+        if let Some(guess) = self.guess.as_ref().filter(|_| plan.links.is_empty()) {
+            guess.links(&mut event.links);
         }
         if !plan.guesses {
             event.client = Some(plan.tool.clone().into_owned());
         }
         let time = |field: &'a Field| field.iter().find_map(|way| way.value(&[self.value, self.body]));
-        let occurred_at = time(&plan.occurred_at).and_then(read::time).or_else(|| self.guessed(guess::time));
+        let occurred_at = time(&plan.occurred_at).and_then(read::time).or_else(|| self.guessed(Guess::time));
         event.occurred_at = Timestamp::trusted(occurred_at, self.request.received_at);
         event.starts_at = Timestamp::trusted(time(&plan.starts_at).and_then(read::time), self.request.received_at);
     }

@@ -13,6 +13,7 @@ use super::*;
 use crate::event::Action;
 use crate::time::Timestamp;
 
+mod guesses;
 mod identity;
 mod pairs;
 mod payloads;
@@ -181,6 +182,27 @@ fn every_provider_has_the_five_cases_and_keeps_one_key() {
         }
         assert!(case("malformed").as_sent().is_err(), "{}", case("malformed").name);
     }
+}
+
+/// What a tool sends in several forms: `NAME.http` and `NAME-resolved.http`.
+#[test]
+fn each_form_of_a_resolve_closes_what_its_trigger_opened() {
+    let cases: BTreeMap<String, Case> = cases().into_iter().map(|case| (case.name.clone(), case)).collect();
+    let mut wrong = Vec::new();
+    for (name, resolved) in &cases {
+        let Some(trigger) = name.strip_suffix("-resolved").and_then(|name| cases.get(name)) else { continue };
+        let first = |case: &Case| {
+            case.as_sent().ok().and_then(|sent| events(&sent).next().map(|event| (event.action, event.dedup_key.clone())))
+        };
+        let (opened, closed) = (first(trigger), first(resolved));
+        let fits = opened
+            .as_ref()
+            .is_some_and(|(action, key)| *action == Action::Trigger && closed == Some((Action::Resolve, key.clone())));
+        if !fits {
+            wrong.push(format!("{name}: {opened:?}, then {closed:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 fn normalise(kind: &str, options: &Value, body: &Value) -> Result<Normalised, Unmapped> {
