@@ -106,7 +106,8 @@ const SOURCES: &[&str] =
 
 /// One incident at the JSON pointer `at`.
 fn item(incident: &Value, at: String, now: Timestamp) -> Item {
-    let Some(dedup_key) = incident.get("incident_id").and_then(read::scalar).and_then(|id| DedupKey::lenient(&id)) else {
+    let id = incident.get("incident_id").and_then(read::scalar).filter(|id| !read::unexpanded(id));
+    let Some(dedup_key) = id.and_then(|id| DedupKey::lenient(&id)) else {
         return Item::Unmapped { at, why: "there is no `incident_id`".into() };
     };
     let closed = read::field(incident, "state").is_some_and(|state| tokens::is_one_of(&state, &["closed"]));

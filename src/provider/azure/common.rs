@@ -61,7 +61,7 @@ pub(super) fn item(essentials: &Value, data: &Value, body: &Value, at: String, n
 /// `alertId` names this instance of the alert; ids of resources have no case.
 fn dedup_key(essentials: &Value, summary: &str, source: &str) -> (DedupKey, &'static str, bool) {
     for (path, name) in [("alertId", "alertId"), ("originAlertId", "originAlertId")] {
-        let id = essentials.get(path).and_then(read::scalar);
+        let id = essentials.get(path).and_then(read::scalar).filter(|id| !read::unexpanded(id));
         if let Some(key) = id.and_then(|id| DedupKey::lenient(&id.to_lowercase())) {
             return (key, name, false);
         }

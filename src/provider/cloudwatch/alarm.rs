@@ -58,10 +58,15 @@ static EVENT: Paths = Paths {
     dimensions: "dimensions",
 };
 
+/// A text that is more than a variable which an input transformer left as it is.
+fn filled(text: Option<Cow<'_, str>>) -> Option<Cow<'_, str>> {
+    text.filter(|text| !read::unexpanded(text))
+}
+
 impl<'a> Alarm<'a> {
     /// Whether `json` is an alarm as SNS carries it.
     pub fn is_notification(json: &Value) -> bool {
-        json.get("NewStateValue").is_some() && (json.get("AlarmName").is_some() || json.get("AlarmArn").is_some())
+        read::at(json, "NewStateValue").is_some() && read::first(json, &["AlarmName", "AlarmArn"]).is_some()
     }
 
     /// An alarm as SNS carries it.
@@ -72,8 +77,8 @@ impl<'a> Alarm<'a> {
             metrics.iter().find_map(|metric| read::at(metric, "MetricStat.Metric"))
         };
         Self {
-            name: read::field(json, "AlarmName"),
-            arn: read::field(json, "AlarmArn"),
+            name: filled(read::field(json, "AlarmName")),
+            arn: filled(read::field(json, "AlarmArn")),
             account: read::field(json, "AWSAccountId"),
             region: read::field(json, "Region"),
             contributor: read::field(json, "AlarmContributorId"),
@@ -90,8 +95,8 @@ impl<'a> Alarm<'a> {
     pub fn of_event(event: &'a Value) -> Self {
         let metrics = || read::at(event, "detail.configuration.metrics")?.as_array();
         Self {
-            name: read::field(event, "detail.alarmName"),
-            arn: event.pointer("/resources/0").and_then(read::text),
+            name: filled(read::field(event, "detail.alarmName")),
+            arn: filled(event.pointer("/resources/0").and_then(read::text)),
             account: read::field(event, "account"),
             region: read::field(event, "region"),
             contributor: read::field(event, "detail.alarmContributor.id"),

@@ -34,6 +34,7 @@ pub(super) fn item(sent: &Value, kind: &str, at: &str) -> Item {
     let service = read::field(sent, "source").unwrap_or_default();
     let subject = read::first(sent, SUBJECTS).map(|found| (found.text, found.path));
     let subject = subject.or_else(|| sent.pointer("/resources/0").and_then(read::text).map(|arn| (arn, "resources.0")));
+    let subject = subject.filter(|(text, _)| !read::unexpanded(text));
     let title = if kind.is_empty() { service.as_ref() } else { kind };
     let title = if title.is_empty() { "Event" } else { title };
     let summary =
