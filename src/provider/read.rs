@@ -103,7 +103,7 @@ pub fn time(value: &Value) -> Option<Parsed> {
 }
 
 /// Whether `text` is nothing but a template variable that its tool did not expand: `$ALERT_TRANSITION`, `*alertType*`,
-/// `$HOSTNAME$`, `${event.id}`, `{{ .Value }}`, `{EVENT.ID}`, `{ProblemID}`, `%name%`, `|NAME|`, `<no value>`. Such a text is absent, and above all never
+/// `$HOSTNAME$`, `${event.id}`, `{{ .Value }}`, `{EVENT.ID}`, `{ProblemID}`, `%name%`, `|NAME|`, `##NAME##`, `<no value>`. Such a text is absent, and above all never
 /// a key.
 pub fn unexpanded(text: &str) -> bool {
     let text = text.trim();
@@ -117,11 +117,12 @@ pub fn unexpanded(text: &str) -> bool {
     let named = |text: &str| name(text) && (text.contains(['.', '_']) || text.starts_with(|c: char| c.is_ascii_uppercase()));
     text == "<no value>"
         || text.strip_prefix('$').is_some_and(shouted)
-        || between("${", "}").is_some_and(name)
+        || between("${", "}").is_some_and(|inner| !inner.is_empty() && !inner.contains(['{', '}']))
         || between("$", "$").is_some_and(name)
         || between("*", "*").is_some_and(name)
         || between("{{", "}}").is_some_and(|inner| !inner.contains("}}"))
         || between("{", "}").is_some_and(named)
+        || between("##", "##").is_some_and(name)
         || between("%", "%").is_some_and(name)
         || between("|", "|").is_some_and(name)
 }
@@ -169,6 +170,8 @@ mod tests {
             "{event.id}",
             "%sensorid%",
             "|NAME|",
+            "##INTERNALID##",
+            "${N=Alerting;M=AlertObjectID}",
         ] {
             assert!(unexpanded(yes), "{yes}");
         }

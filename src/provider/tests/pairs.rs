@@ -4,6 +4,9 @@ use super::*;
 
 /// A tool, the fixture that opens, and the one that closes.
 const PAIRS: &[(&str, &str, &str)] = &[
+    ("checkmk", "with-prefix", "with-prefix-recovery"),
+    ("checkmk", "with-prefix-flapping", "with-prefix-flapping-stop"),
+    ("checkly", "degraded", "degraded-recovered"),
     ("dynatrace", "default-template", "default-template-resolved"),
     ("dynatrace", "problem-of-the-api", "problem-of-the-api-closed"),
     ("dynatrace", "workflow-event", "workflow-event-closed"),
@@ -11,6 +14,9 @@ const PAIRS: &[(&str, &str, &str)] = &[
     ("elastic", "json-as-a-text", "resolve"),
     ("elastic", "json-inside-json", "resolve"),
     ("elastic", "legacy-names", "legacy-names-recovered"),
+    ("honeybadger", "check-in-missing", "check-in-reporting"),
+    ("honeybadger", "site-down", "site-up"),
+    ("icinga", "state-as-a-number", "state-as-a-number-ok"),
     ("netdata", "agent", "agent-clear"),
     ("netdata", "unreachable", "reachable"),
     ("newrelic", "legacy-open", "legacy-closed"),
@@ -20,8 +26,10 @@ const PAIRS: &[(&str, &str, &str)] = &[
     ("sentry", "metric-critical", "metric-resolved"),
     ("sentry", "metric-warning", "metric-resolved"),
     ("sentry", "event-of-old", "resolve"),
+    ("solarwinds", "alert-id-and-node", "alert-id-and-node-reset"),
     ("splunk-observability", "trigger", "manually-resolved"),
     ("splunk-observability", "trigger", "stopped"),
+    ("zabbix", "without-event-id", "without-event-id-resolved"),
     ("uptime-kuma", "multipart-down", "multipart-up"),
     ("uptime-kuma", "proposed-custom-body", "proposed-custom-body-up"),
     ("uptime-kuma", "query-down", "query-up"),

@@ -85,6 +85,13 @@ fn payloads_of_other_projects() {
         ("cloudflare", "cloudflare/docs_workers_observability_alert.json", &[("trigger", "000eaa907ed24e78946d3a93adb2ae57")]),
         ("honeycomb", "honeycomb/examples_trigger_triggered.json", &[("trigger", "abdcefg")]),
         ("newrelic", "newrelic/alerta_legacy_incident_open_test.json", &[("trigger", "incident:0")]),
+        (
+            "graylog",
+            "graylog/alerta_stream_alert.json",
+            &[("trigger", "stream:55f1509dbee8e2841898eb64:5e7a9c8d-9bb1-47b6-b8db-4a3a83a25e0c")],
+        ),
+        ("riemann", "riemann/alerta_ok.json", &[("resolve", "hostbob:servicejane")]),
+        ("vrealize", "vmware-vrealize/alerta_active.json", &[("trigger", "sample-alert-uuid")]),
         ("sentry", "sentry/docs_issue_created.json", &[("trigger", "1170820242")]),
         ("sentry", "sentry/docs_metric_alert_resolved.json", &[("resolve", "metric:4")]),
         ("sentry", "sentry/zulip_issue_resolved.json", &[("resolve", "1638821441")]),
