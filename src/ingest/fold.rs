@@ -2,20 +2,21 @@
 //!
 //! However many events of a key a batch has, its incident is written once.
 
+mod row;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::submission::{Effect, EventReceipt, Ledger, Posted, Receipt, Submission};
+use super::submission::{Effect, EventReceipt, Posted, Receipt, Submission};
 use crate::event::{ChangeEvent, Severity};
 use crate::id::{self, Kind};
-use crate::incident::{self, Actor, Arrival, Change, Incident, KeyState, Outcome, Report};
-use crate::store::ingest::{
-    ChangeRow, EventRow, IncidentRow, Key, Met, OutboxRow, ReplayRow, RequestRow, Rows, SeenRow, TombstoneRow,
-};
+use crate::incident::{self, Actor, Arrival, Change, Incident, KeyState};
+use crate::store::ingest::{EventRow, IncidentRow, Key, Met, OutboxRow, ReplayRow, Rows, TombstoneRow};
 use crate::time::Timestamp;
+
+pub use row::{quarantined, seen_row};
 
 /// Catch-all incidents that one integration may have open; what comes after them shares one.
 pub const CATCH_ALL_MAX: i64 = 20;
@@ -212,9 +213,6 @@ impl<'a> Fold<'a> {
     }
 
     fn change(&mut self, submission: &'a Submission, change: &'a ChangeEvent, at: Timestamp) {
-        let details = serde_json::json!({
-            "custom_details": change.custom_details, "links": change.links, "images": change.images,
-        });
         let id = id::new(Kind::Change);
         if submission.notifies() {
             self.rows.outbox.push(OutboxRow {
@@ -226,18 +224,7 @@ impl<'a> Fold<'a> {
                 created_at: at,
             });
         }
-        self.rows.changes.push(ChangeRow {
-            id,
-            tenant_id: &submission.tenant_id,
-            integration_id: &submission.integration_id,
-            service_id: &submission.service_id,
-            request_id: submission.request_id(),
-            summary: &change.summary,
-            source: change.source.as_deref(),
-            details: details.to_string(),
-            occurred_at: change.occurred_at,
-            received_at: at,
-        });
+        self.rows.changes.push(row::change(submission, change, id, at));
     }
 
     /// Adds the ledger row and the delivery id of a submission whose events are `events`.
@@ -245,7 +232,7 @@ impl<'a> Fold<'a> {
         let Some(ledger) = &submission.ledger else { return };
         let bounds = events.first().zip(events.last()).map(|(first, last)| (first.id.clone(), last.id.clone()));
         let verdict = if events.is_empty() { ledger.verdict } else { ledger.verdict.acting() };
-        self.rows.requests.push(request_row(submission, ledger, verdict.as_str(), at, bounds));
+        self.rows.requests.push(row::request(submission, ledger, verdict.as_str(), at, bounds));
         if let Some(seen) = seen_row(submission, at) {
             self.rows.seen.push(seen);
         }
@@ -254,7 +241,7 @@ impl<'a> Fold<'a> {
     /// Adds the ledger row of a delivery that had its effect before.
     pub fn duplicate(&mut self, submission: &'a Submission, at: Timestamp) -> Receipt {
         if let Some(ledger) = &submission.ledger {
-            self.rows.requests.push(request_row(submission, ledger, "duplicate", at, None));
+            self.rows.requests.push(row::request(submission, ledger, "duplicate", at, None));
         }
         Receipt::default()
     }
@@ -290,55 +277,4 @@ fn affect(state: &mut KeyState, effect: &Effect, arrival: &Arrival<'_>) -> Chang
         Effect::Unacknowledge => incident::unacknowledge(state, arrival),
         Effect::Remind => incident::remind(state, arrival),
     }
-}
-
-/// The delivery id of a submission, as it is looked up and written.
-pub fn seen_row(submission: &Submission, at: Timestamp) -> Option<SeenRow<'_>> {
-    let delivery = submission.delivery.as_ref()?;
-    Some(SeenRow {
-        integration_id: &submission.integration_id,
-        delivery_id: &delivery.id,
-        body_hash: &delivery.body_hash,
-        tenant_id: &submission.tenant_id,
-        request_id: submission.ledger.as_ref().map_or("", |ledger| &ledger.id),
-        expires_at: at.plus_seconds(delivery.remembered),
-    })
-}
-
-fn request_row<'a>(
-    submission: &'a Submission,
-    ledger: &'a Ledger,
-    verdict: &'a str,
-    at: Timestamp,
-    bounds: Option<(String, String)>,
-) -> RequestRow<'a> {
-    let (first_event_id, last_event_id) = bounds.unzip();
-    let last_event_id = last_event_id.filter(|last| first_event_id.as_ref() != Some(last));
-    RequestRow {
-        id: &ledger.id,
-        tenant_id: &submission.tenant_id,
-        integration_id: (!submission.integration_id.is_empty()).then_some(&*submission.integration_id),
-        route: ledger.route,
-        verdict,
-        status: ledger.status,
-        received_at: at,
-        headers: &ledger.headers,
-        query: &ledger.query,
-        target: ledger.target.as_deref(),
-        body: &ledger.body,
-        message: ledger.message.as_deref(),
-        first_event_id,
-        last_event_id,
-    }
-}
-
-/// What stands in for an event that cannot be stored as it is: the body is in the ledger.
-pub fn quarantined(item: &Posted, request_id: Option<&str>) -> Posted {
-    let key = crate::event::DedupKey::hashed("unmapped:quarantined:", item.key.as_str().as_bytes());
-    let request = request_id.unwrap_or("an act of Callbox itself");
-    let summary = format!("An event could not be stored as it was; its body is in the ledger: {request}");
-    let event = crate::event::Event::new(crate::event::Action::Trigger, key.clone(), &summary, "callbox", Severity::Error);
-    let mut report = Report::new(&event, crate::provider::Clock::Arrival);
-    report.catch_all = Some(Outcome::Quarantined);
-    Posted { note: Some("quarantined: the store refused the event".to_owned()), ..Posted::report(key, report) }
 }

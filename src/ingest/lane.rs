@@ -1,23 +1,28 @@
 //! A lane: one thread with a connection of its own, which commits what waits, batch by batch.
 
+mod load;
+mod pieces;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::checkpoint::Nudge;
-use super::fold::{CATCH_ALL_OTHER, CATCH_ALL_PREFIX, Fold, quarantined, seen_row};
+use super::fold::{Fold, seen_row};
 use super::queue::{Entry, Queue, Turn};
 use super::recent::Recent;
 use super::replay;
-use super::submission::{Effect, EventReceipt, Mode, Posted, Receipt, Refused, Submission};
-use crate::incident::{KeyState, Outcome, Status};
+use super::submission::{Mode, Receipt, Refused, Submission};
+use crate::incident::{KeyState, Status};
 use crate::metrics::Metrics;
-use crate::store::ingest::{self, Key, Purpose};
+use crate::store::ingest::{self, Purpose};
 use crate::store::{self, Backend, Conn, Result, Store, StoreError};
 use crate::time::Timestamp;
+
+pub use load::load;
+use pieces::isolate;
 
 /// How often a batch that lost a race is loaded and applied again.
 const CONFLICTS_MAX: u32 = 3;
@@ -241,100 +246,11 @@ impl Lane {
     }
 }
 
-/// Everything that the batch's keys meet, in a query or two (and one more where something was not understood), less what is in
-/// `recent`.
-///
-/// # Errors
-/// A query failed.
-pub fn load<'a>(conn: &mut Conn, batch: &[&'a Submission], purpose: Purpose, recent: Option<&mut Recent>) -> Result<Fold<'a>> {
-    let mut keys: HashSet<Key> = HashSet::new();
-    let mut unmapped: HashSet<&Arc<str>> = HashSet::new();
-    // What does nothing unless a certain incident is open: where others write too, the store is asked which is.
-    let mut asking: HashSet<&str> = HashSet::new();
-    let others_write = matches!(conn, Conn::Pg(_));
-    for submission in batch {
-        for item in &submission.items {
-            keys.insert(Key { integration_id: Arc::clone(&submission.integration_id), dedup_key: item.key.as_str().to_owned() });
-            if others_write && item.is_conditional() {
-                asking.insert(item.key.as_str());
-            }
-            if matches!(&item.effect, Effect::Report(report) if report.catch_all == Some(Outcome::Unmapped)) {
-                unmapped.insert(&submission.integration_id);
-            }
-        }
-    }
-    let mut catch_alls = HashMap::new();
-    for integration_id in unmapped {
-        let key = Key { integration_id: Arc::clone(integration_id), dedup_key: CATCH_ALL_OTHER.to_owned() };
-        keys.insert(key);
-        let open = ingest::count_open_like(conn, integration_id, CATCH_ALL_PREFIX)?;
-        catch_alls.insert(Arc::clone(integration_id), open);
-    }
-    let mut known = Vec::new();
-    if let Some(recent) = recent {
-        keys.retain(|key| match recent.take(key) {
-            Some(_) if asking.contains(key.dedup_key.as_str()) => true,
-            Some(state) => {
-                known.push((key.clone(), state));
-                false
-            }
-            None => true,
-        });
-    }
-    let keys: Vec<&Key> = keys.iter().collect();
-    let mut fold = Fold::new(ingest::load(conn, &keys, purpose)?, catch_alls);
-    known.into_iter().for_each(|(key, state)| fold.remember(key, state));
-    Ok(fold)
-}
-
 fn whole<'a>(fold: &mut Fold<'a>, submission: &'a Submission, at: Timestamp) -> Receipt {
     let events = fold.items(submission, &submission.items, at);
     fold.changes(submission, at);
     fold.ledger(submission, &events, at);
     Receipt { events, ..Receipt::default() }
-}
-
-/// Stores items in a savepoint; where the store refuses them, each half by itself, down to the one event that becomes a catch-all.
-/// One bad event among thousands costs a few savepoints more, not thousands.
-fn isolate(
-    conn: &mut Conn,
-    submission: &Submission,
-    items: &[Posted],
-    at: Timestamp,
-    next_number: &mut Option<i64>,
-) -> Result<Vec<EventReceipt>> {
-    match conn.savepoint(|conn| part(conn, submission, items, at, next_number)) {
-        Err(StoreError::Environment(error)) => Err(StoreError::Environment(error)),
-        Err(_) if items.len() > 1 => {
-            let (first, second) = items.split_at(items.len() / 2);
-            let mut receipts = isolate(conn, submission, first, at, next_number)?;
-            receipts.extend(isolate(conn, submission, second, at, next_number)?);
-            Ok(receipts)
-        }
-        Err(_) => {
-            let request_id = submission.ledger.as_ref().map(|ledger| ledger.id.as_str());
-            let stand_ins: Vec<Posted> = items.iter().map(|item| quarantined(item, request_id)).collect();
-            part(conn, submission, &stand_ins, at, next_number)
-        }
-        stored => stored,
-    }
-}
-
-/// Stores some of a submission's events, without its ledger row.
-fn part(
-    conn: &mut Conn,
-    submission: &Submission,
-    items: &[Posted],
-    at: Timestamp,
-    next_number: &mut Option<i64>,
-) -> Result<Vec<EventReceipt>> {
-    let only = Submission { items: items.to_vec(), changes: Vec::new(), delivery: None, ..submission.clone() };
-    let mut fold = load(conn, &[&only], Purpose::Change, None)?;
-    let events = fold.items(&only, &only.items, at);
-    let mut number = *next_number;
-    ingest::write(conn, &mut fold.finish(), &mut number)?;
-    *next_number = number;
-    Ok(events)
 }
 
 /// A few milliseconds, more with each attempt, and not the same on every node.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::event::Action;
+use crate::incident::Outcome;
 use crate::ingest::submission::{Delivery, Mode};
 use crate::ingest::testing::{NOW, item, item_at, replay, submission};
 use crate::provider::Clock;
