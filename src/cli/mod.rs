@@ -9,6 +9,7 @@ pub mod connect;
 pub mod event;
 pub mod explain;
 pub mod failure;
+pub mod fixture;
 pub mod http_file;
 pub mod incident;
 pub mod integration;
@@ -87,6 +88,9 @@ pub enum Command {
     Tail(tail::TailArgs),
     /// Show what would become of a request, step by step, without doing it
     Explain(explain::ExplainArgs),
+    /// Fixtures: requests kept as files, with what they come to
+    #[command(subcommand)]
+    Fixture(fixture::Command),
     /// Recipes: tools of your own, as data
     #[command(subcommand)]
     Recipe(recipe::Command),
@@ -141,6 +145,7 @@ async fn dispatch(session: &Session, command: Command) -> anyhow::Result<()> {
         Command::Request(command) => command.run(session).await,
         Command::Tail(args) => args.run(session).await,
         Command::Explain(args) => args.run(session).await,
+        Command::Fixture(command) => command.run(session).await,
         Command::Send(args) => args.run(session).await,
         Command::Token(command) => command.run(session).await,
         Command::Audit(command) => command.run(session).await,

@@ -3,7 +3,19 @@
 //! A file is a request as it travels: request line, header fields, an empty line, the body byte for byte. Lines may end in LF or
 //! CRLF. Reads bytes, never files.
 
-use super::request::Headers;
+pub mod capture;
+pub mod mask;
+
+use serde_json::{Value, json};
+
+use super::request::{Headers, Request};
+use super::{Compiled, Item, Provider, unmapped};
+use crate::time::{SECOND, Timestamp};
+
+/// The header of a fixture that holds its integration's options.
+pub const OPTIONS: &str = "x-fixture-options";
+/// When every fixture counts as received: 2026-01-02T04:00:00Z.
+pub const RECEIVED_AT: Timestamp = Timestamp(1_767_326_400 * SECOND);
 
 /// A request read from a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,11 +76,73 @@ impl Fixture {
         })
     }
 
+    /// The request as it travels, its lines ended by LF; what [`Fixture::parse`] reads.
+    pub fn render(&self) -> Vec<u8> {
+        let mut target = self.path.clone();
+        if !self.query.is_empty() {
+            let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish();
+            target = format!("{target}?{query}");
+        }
+        let mut text = format!("{} {target} HTTP/1.1\n", self.method);
+        for (name, value) in self.headers.iter() {
+            text.push_str(&format!("{}: {value}\n", spelled(name)));
+        }
+        text.push('\n');
+        let mut bytes = text.into_bytes();
+        bytes.extend_from_slice(&self.body);
+        bytes
+    }
+
+    /// The body as JSON, where it is.
+    pub fn json(&self) -> Option<Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    /// What the request comes to, the catch-all event of an unmapped body or item included: the golden result of a fixture.
+    pub fn outcome(&self, provider: &dyn Provider, options: &Compiled) -> Value {
+        let json = self.json();
+        let meta = provider.meta();
+        let catch_all = |value: Option<&Value>, why: &str| json!(unmapped::event(meta, value, &self.body, why));
+        let query: Vec<(String, String)> = self.query.iter().filter(|(name, _)| name != "integrationId").cloned().collect();
+        let request = Request {
+            body: &self.body,
+            json: json.as_ref(),
+            headers: &self.headers,
+            query: &query,
+            subpath: self.subpath(),
+            received_at: RECEIVED_AT,
+            options,
+        };
+        let normalised = match provider.normalise(&request) {
+            Ok(normalised) => normalised,
+            Err(unmapped) => return json!({ "unmapped": unmapped.why, "catch_all": catch_all(json.as_ref(), &unmapped.why) }),
+        };
+        let mut outcome = json!(normalised);
+        let unmapped = normalised.items.iter().filter_map(|item| match item {
+            Item::Unmapped { at, why } => Some(catch_all(json.as_ref().and_then(|json| json.pointer(at)), why)),
+            _ => None,
+        });
+        let catch_alls: Vec<Value> = unmapped.collect();
+        if let Some(map) = outcome.as_object_mut().filter(|_| !catch_alls.is_empty()) {
+            map.insert("catch_all".to_owned(), catch_alls.into());
+        }
+        outcome
+    }
+
     /// The path below the integration: what follows `/api/integrations/{type}/{hook}/`; empty for the integration itself.
     pub fn subpath(&self) -> &str {
         let below = self.path.trim_start_matches('/').strip_prefix("api/integrations/").unwrap_or_default();
         below.splitn(3, '/').nth(2).unwrap_or_default()
     }
+}
+
+/// A header's name as people spell it: `Content-Type`.
+fn spelled(name: &str) -> String {
+    let part = |part: &str| {
+        let mut letters = part.chars();
+        letters.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + letters.as_str())
+    };
+    name.split('-').map(part).collect::<Vec<_>>().join("-")
 }
 
 /// The bytes above and below the first empty line.
@@ -96,6 +170,13 @@ mod tests {
         assert_eq!(fixture.query, [("a".to_owned(), "b c".to_owned())]);
         assert_eq!((fixture.headers.get("x-one"), fixture.headers.get("host")), (Some("1"), Some("h:80")));
         assert_eq!(fixture.body, b"{\"a\":\n\n1}\n");
+    }
+
+    #[test]
+    fn what_is_written_reads_the_same() {
+        let file = b"GET /api/integrations/x/HOOK/a/b?integrationId=HOOK&a=b+c HTTP/1.1\nHost: h\nX-One: 1\n\n{\"a\":\n\n1}";
+        let fixture = Fixture::parse(file).unwrap();
+        assert_eq!(fixture.render(), file);
     }
 
     #[test]

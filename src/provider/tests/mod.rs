@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::fixture::Fixture;
+use super::fixture::{Fixture, OPTIONS, RECEIVED_AT};
 use super::*;
 use crate::event::Action;
 use crate::time::Timestamp;
@@ -25,13 +25,11 @@ mod states;
 mod sweep;
 
 const REQUIRED: [&str; 5] = ["trigger", "repeat", "resolve", "test-ping", "malformed"];
-/// The header of a fixture that holds its integration's options.
-const OPTIONS: &str = "x-fixture-options";
 /// The header of a trigger that names, by the places in its body, what its key is made of; of a resolve where it has that elsewhere.
 const IDENTITY: &str = "x-fixture-identity";
 
 fn received_at() -> Timestamp {
-    Timestamp::parse("2026-01-02T04:00:00Z").unwrap().at
+    RECEIVED_AT
 }
 
 struct Case {
@@ -109,36 +107,11 @@ fn cases() -> Vec<Case> {
     Registry::built_in().tools().flat_map(of).collect()
 }
 
-/// Everything that a request would come to, the catch-all event of an unmapped body or item included.
-fn outcome(case: &Case) -> Value {
-    let json = case.json();
-    let meta = case.provider.meta();
-    let catch_all = |value: Option<&Value>, why: &str| json!(unmapped::event(meta, value, &case.fixture.body, why));
-    match case.as_sent() {
-        Err(unmapped) => json!({ "unmapped": unmapped.why, "catch_all": catch_all(json.as_ref(), &unmapped.why) }),
-        Ok(normalised) => {
-            let mut outcome = serde_json::to_value(&normalised).unwrap();
-            let catch_alls: Vec<Value> = normalised
-                .items
-                .iter()
-                .filter_map(|item| match item {
-                    Item::Unmapped { at, why } => Some(catch_all(json.as_ref().unwrap().pointer(at), why)),
-                    _ => None,
-                })
-                .collect();
-            if !catch_alls.is_empty() {
-                outcome["catch_all"] = json!(catch_alls);
-            }
-            outcome
-        }
-    }
-}
-
 #[test]
 fn fixtures_give_their_golden_results() {
     let update = std::env::var_os("UPDATE_FIXTURES").is_some();
     for case in cases() {
-        let outcome = outcome(&case);
+        let outcome = case.fixture.outcome(case.provider, &case.options);
         if update {
             fs::write(&case.golden, format!("{}\n", serde_json::to_string_pretty(&outcome).unwrap())).unwrap();
         }
