@@ -3,6 +3,7 @@
 mod commands;
 mod doctor;
 mod keep;
+mod private;
 mod recipes;
 pub mod retain;
 mod start;
@@ -30,6 +31,7 @@ use crate::time::{Clock, Timestamp};
 
 pub use commands::{create_admin_token, doctor, migrate, serve};
 pub use keep::{Kept, keep};
+pub use private::Private;
 pub use recipes::read as read_recipe;
 pub use start::{Parts, Running, assemble, open_store, start, store_settings};
 

@@ -5,6 +5,7 @@
 pub mod api;
 pub mod args;
 pub mod audit;
+pub mod conformance;
 pub mod connect;
 pub mod event;
 pub mod explain;
@@ -91,6 +92,8 @@ pub enum Command {
     /// Fixtures: requests kept as files, with what they come to
     #[command(subcommand)]
     Fixture(fixture::Command),
+    /// Hold signatures to what the tools and the standards say
+    Conformance(conformance::ConformanceArgs),
     /// Recipes: tools of your own, as data
     #[command(subcommand)]
     Recipe(recipe::Command),
@@ -123,6 +126,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Doctor(args) => crate::app::doctor(&args, &cli.global.output()),
         Command::Completions(args) => args.run(),
         Command::Recipe(command) => command.run(&cli.global.output()),
+        Command::Conformance(args) if args.integration.is_none() => args.run_private(&cli.global),
         Command::Token(token::Command::Create(args)) if args.admin => args.run_on_database(&cli.global.output()),
         command => run_client(&cli.global, command),
     }
@@ -146,6 +150,7 @@ async fn dispatch(session: &Session, command: Command) -> anyhow::Result<()> {
         Command::Tail(args) => args.run(session).await,
         Command::Explain(args) => args.run(session).await,
         Command::Fixture(command) => command.run(session).await,
+        Command::Conformance(args) => args.run(session).await,
         Command::Send(args) => args.run(session).await,
         Command::Token(command) => command.run(session).await,
         Command::Audit(command) => command.run(session).await,

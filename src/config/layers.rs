@@ -9,7 +9,8 @@ use super::settings::{SETTINGS, Setting};
 use super::{Config, Flags, Problem};
 
 /// Variables that begin with `CALLBOX_` and are no settings: what client commands read, and the path of the file.
-const OTHER_VARIABLES: [&str; 5] = ["CALLBOX_URL", "CALLBOX_TOKEN", "CALLBOX_CA_CERT", "CALLBOX_KEY", "CALLBOX_CONFIG"];
+const OTHER_VARIABLES: [&str; 6] =
+    ["CALLBOX_URL", "CALLBOX_TOKEN", "CALLBOX_CA_CERT", "CALLBOX_KEY", "CALLBOX_CONFIG", "CALLBOX_SIGNATURE_SECRET"];
 
 /// A value and where it came from.
 struct Given {

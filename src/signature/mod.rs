@@ -11,6 +11,7 @@ mod mac;
 mod scheme;
 mod sign;
 mod token;
+pub mod vectors;
 
 use serde::Serialize;
 use subtle::ConstantTimeEq;

@@ -291,6 +291,22 @@ impl Scheme {
         }
     }
 
+    /// The HMAC that it is, if it is one.
+    pub fn hmac(&self) -> Option<&Hmac> {
+        match self.proof() {
+            Proof::Hmac(hmac) => Some(hmac),
+            Proof::Token(_) => None,
+        }
+    }
+
+    /// What people call it.
+    pub fn name(&self) -> &'static str {
+        match self.proof() {
+            Proof::Hmac(hmac) => hmac.name,
+            Proof::Token(token) => token.name,
+        }
+    }
+
     /// Whether what is sent differs with the body.
     pub fn covers_body(&self) -> bool {
         matches!(self.proof(), Proof::Hmac(_))

@@ -23,3 +23,4 @@ mod redelivery;
 mod replay;
 mod retention;
 mod tools;
+mod vectors;

@@ -1,5 +1,6 @@
 //! The command line against the real service, as a new user meets it: the program, folders, what it prints, how it ends.
 
+mod conformance;
 mod first_steps;
 mod local;
 mod manage;
