@@ -86,7 +86,7 @@ impl Vector {
             Signed::Timestamped { before, between, .. } => (1, *before, *between),
             Signed::Identified { .. } => (2, "", ""),
         };
-        let form = |hmac: &Hmac| (hmac.algorithm, hmac.encoding, hmac.key, hmac.prefix.written());
+        let form = |hmac: &Hmac| (hmac.algorithm, hmac.encoding, hmac.key, hmac.prefix);
         form(own) == form(scheme) && frame(&own.signed) == frame(&scheme.signed)
     }
 }
