@@ -13,6 +13,7 @@ mod conformance;
 mod crash;
 mod e2e;
 mod explain;
+mod failures;
 mod hostile;
 mod house;
 mod nodes;
