@@ -38,6 +38,7 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod delivery;
 pub mod duration;
 pub mod error;
 pub mod event;

@@ -33,6 +33,11 @@ impl Timestamp {
         Self(self.0.saturating_add(seconds.saturating_mul(SECOND)))
     }
 
+    /// This moment and a duration later, or the last moment there is.
+    pub fn plus(self, duration: std::time::Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+    }
+
     /// Whole seconds since the epoch, rounded down.
     pub const fn seconds(self) -> i64 {
         self.0.div_euclid(SECOND)
