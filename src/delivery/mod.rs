@@ -4,6 +4,7 @@
 //! when a destination is left alone for a while. They read no clock, make no random number, and do no I/O.
 
 pub mod breaker;
+pub mod channel;
 pub mod limit;
 pub mod message;
 pub mod retry;
