@@ -12,6 +12,7 @@
 //! | [`provider`] | monitoring tools: a recipe each, or one file where that needs logic, and a fixtures folder. *Pure* |
 //! | [`signature`] | all cryptography over requests; schemes are data. *Pure* |
 //! | [`incident`] | the lifecycle: the state of a key and a report in, the new state and an outcome out. *Pure* |
+//! | [`delivery`] | the rules of telling the outside world: messages, channels, retry, breaker (nothing is sent yet). *Pure* |
 //! | [`retention`] | what goes, when and how fast. *Pure* |
 //! | [`ingest`] | the path of every request: credential, limit, interpretation, queue, group commit; timers, explain, replay |
 //! | [`store`] | SQL, on SQLite and PostgreSQL: one `Conn`, free query functions, one file a table family |
