@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::support::api::Integration;
 use crate::support::{Callbox, Database, announce_skip, raw};
 
+mod platforms;
 mod rows;
 
 on_both!(each_is_put_right, a_crash_after_the_answer_loses_nothing);
