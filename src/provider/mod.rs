@@ -34,6 +34,7 @@ mod request;
 pub mod sentry;
 mod setup;
 pub mod sns;
+pub mod sources;
 #[cfg(test)]
 mod tests;
 pub mod tokens;
@@ -224,6 +225,11 @@ impl Meta {
     /// What to paste into the tool's own configuration, filled with an integration's values.
     pub fn setup(&self, values: &Setup<'_>) -> String {
         setup::fill(self.setup, values)
+    }
+
+    /// What its setup text notes about `topic`: `auth`, what it can prove; `redelivery`, when it sends again. Empty where it says nothing.
+    pub fn about(&self, topic: &str) -> String {
+        setup::about(self.setup, topic)
     }
 }
 

@@ -121,7 +121,7 @@ pub enum Signed {
 
 impl Signed {
     /// The header with the timestamp, where one is signed.
-    pub(super) fn timestamp_header(&self) -> Option<&str> {
+    pub fn timestamp_header(&self) -> Option<&str> {
         match self {
             Self::Body => None,
             Self::Timestamped { header, .. } => Some(header),
@@ -130,7 +130,7 @@ impl Signed {
     }
 
     /// The same in words, for traces.
-    pub(super) fn described(&self) -> String {
+    pub fn described(&self) -> String {
         match self {
             Self::Body => "the raw body".to_owned(),
             Self::Timestamped { before, between, .. } => format!("{before}<timestamp>{between}<body>"),
@@ -242,7 +242,7 @@ pub const VERCEL: Hmac =
 
 impl Algorithm {
     /// Its name, for traces.
-    pub(super) const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Sha1 => "SHA-1",
             Self::Sha256 => "SHA-256",

@@ -23,8 +23,7 @@ pub enum Command {
     #[command(after_help = "Example:\n  callbox integration list --all --output json")]
     List(Paging),
     /// Show one integration with its keys and its setup text
-    #[command(after_help = "Example:\n  callbox integration show prod")]
-    Show(Which),
+    Show(ShowArgs),
     /// Change settings
     Update(UpdateArgs),
     /// Replace a key, a secret or the URL; the old one stays valid for a while
@@ -47,6 +46,19 @@ pub enum Command {
 pub struct Which {
     /// Name or id
     pub integration: String,
+}
+
+/// Arguments of `show`.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  callbox integration show prod
+  callbox integration show prod --setup")]
+pub struct ShowArgs {
+    #[command(flatten)]
+    which: Which,
+    /// Print only the text that says what to paste into the tool
+    #[arg(long)]
+    pub setup: bool,
 }
 
 /// Arguments of `create`.
@@ -142,7 +154,7 @@ impl Command {
         match self {
             Self::Create(args) => create(session, args).await,
             Self::List(paging) => list(session, paging).await,
-            Self::Show(which) => show(session, which).await,
+            Self::Show(args) => show(session, args).await,
             Self::Update(args) => update(session, args).await,
             Self::Rotate(args) => rotate(session, args).await,
             Self::Enable(which) => enable(session, which, true).await,
@@ -176,10 +188,10 @@ async fn list(session: &Session, paging: &Paging) -> anyhow::Result<()> {
     shown::list(session, &answer)
 }
 
-async fn show(session: &Session, which: &Which) -> anyhow::Result<()> {
-    let id = find(session, which).await?;
+async fn show(session: &Session, args: &ShowArgs) -> anyhow::Result<()> {
+    let id = find(session, &args.which).await?;
     let answer = session.api.get(&["integrations", &id], &Query::new()).await?;
-    shown::whole(session, &answer).await
+    if args.setup { shown::setup_alone(session, &answer) } else { shown::whole(session, &answer).await }
 }
 
 async fn update(session: &Session, args: &UpdateArgs) -> anyhow::Result<()> {

@@ -61,6 +61,19 @@ pub async fn whole(session: &Session, answer: &Value) -> anyhow::Result<()> {
     if session.out.is_json() { Ok(()) } else { setup(&session.out, answer) }
 }
 
+/// What to paste into the tool, and nothing else.
+pub fn setup_alone(session: &Session, answer: &Value) -> anyhow::Result<()> {
+    let setup = text(answer, "setup");
+    if setup.is_empty() {
+        anyhow::bail!("the setup text is not shown: the token needs the scope integrations:write, and the type a tool");
+    }
+    if session.out.is_json() {
+        session.out.json(&serde_json::json!({ "setup": setup }))
+    } else {
+        session.out.text(setup.trim_end())
+    }
+}
+
 fn setup(out: &Output, answer: &Value) -> anyhow::Result<()> {
     let setup = text(answer, "setup");
     if setup.is_empty() { Ok(()) } else { out.text(&format!("\n{}", setup.trim_end())) }

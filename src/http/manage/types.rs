@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::http::auth::Caller;
 use crate::provider::Provider;
+use crate::signature::Scheme;
 
 /// `GET /types`
 pub async fn list(app: web::Data<App>, _caller: Caller) -> Result<HttpResponse, ApiError> {
@@ -22,6 +23,7 @@ pub async fn list(app: web::Data<App>, _caller: Caller) -> Result<HttpResponse, 
                 "aliases": meta.aliases,
                 "resolves": meta.resolves,
                 "clock": meta.clock,
+                "signature": (meta.scheme != Scheme::Generic).then(|| meta.scheme.name()),
             })
         })
         .collect();

@@ -21,6 +21,7 @@ mod place;
 mod recipes;
 mod rules;
 mod signatures;
+mod sources;
 mod states;
 mod sweep;
 

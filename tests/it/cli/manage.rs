@@ -33,6 +33,7 @@ async fn each_type_is_created_with_what_to_paste(database: Database) {
         assert!(field(&out, "service").starts_with("default ("), "{out}");
         let shown = shell.ok(&["integration", "show", kind]);
         assert!(shown.contains(&url) && shown.contains(setup), "{kind}: {shown}");
+        assert_eq!(shell.ok(&["integration", "show", kind, "--setup"]).trim_end(), setup.trim_end(), "{kind}");
     }
     let list = shell.ok(&["integration", "list"]);
     assert!(TYPES.iter().all(|(kind, _)| list.contains(kind)), "{list}");
