@@ -18,6 +18,7 @@ pub mod fixture;
 mod flat;
 pub mod forge;
 pub mod github;
+pub mod gitlab;
 pub mod google_cloud_monitoring;
 pub mod grafana;
 pub mod key;
@@ -71,6 +72,7 @@ pub static PROVIDERS: &[&dyn Provider] = &[
     &uptime_kuma::UptimeKuma,
     &netdata::Netdata,
     &github::GitHub,
+    &gitlab::GitLab,
     &events::Events,
     &webhook::Webhook,
 ];

@@ -7,7 +7,12 @@ use serde_json::{Value, json};
 
 use crate::support::{Callbox, Database, Integration, raw, secrets};
 
-on_both!(a_delivery_sent_again_has_no_second_effect, nobody_uses_up_the_id_of_another, a_late_run_reopens_nothing);
+on_both!(
+    a_delivery_sent_again_has_no_second_effect,
+    nobody_uses_up_the_id_of_another,
+    a_late_run_reopens_nothing,
+    gitlab_shows_its_secret_or_signs_with_it,
+);
 
 const SECRET: &str = "the secret that GitHub signs with";
 
@@ -88,4 +93,46 @@ async fn a_late_run_reopens_nothing(database: Database) {
     assert_eq!(post("d-4", &run(4, "failure", "2026-01-02T03:30:00Z")).await, "opened");
     assert_eq!(post("d-5", &run(2, "success", "2026-01-02T03:10:00Z")).await, "stale");
     assert_eq!(post("d-6", &run(4, "success", "2026-01-02T03:30:00Z")).await, "resolved", "another attempt of the same run");
+}
+
+async fn gitlab_shows_its_secret_or_signs_with_it(database: Database) {
+    const TOKEN: &str = "whsec_Y2FsbGJveCBjYWxsYm94IGNhbGxib3g=";
+    const OTHER: &str = "whsec_YW5vdGhlciBhbm90aGVyIGFub3RoZXI=";
+    secrets::remember(TOKEN);
+    let service = Callbox::start(&database).await;
+    let api = service.api();
+    let fields = json!({"type": "gitlab", "name": "forge", "signature_secret": TOKEN, "rate_limit_per_minute": 0});
+    let gitlab = api.integration_from(fields).await;
+    let body = br#"{"object_kind": "pipeline", "object_attributes": {"status": "failed", "ref": "main"}, "project": {"id": 1}}"#;
+    let sign =
+        |secret: &str, body: &[u8], at| signature::sign(&Scheme::StandardWebhooks, &[Secret::new(secret)], "m-1", body, at);
+    let now = Clock::System.now();
+    let shown = |token: &str| vec![("x-gitlab-token".to_owned(), token.to_owned())];
+    let post = async |headers: &[(String, String)]| {
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        raw::send(service.address(), &raw::request("POST", &gitlab.path, &headers, body)).await.status
+    };
+    let refused = [
+        ("neither", Vec::new()),
+        ("another token", shown(OTHER)),
+        ("no token", shown("")),
+        ("its start", shown(&TOKEN[..20])),
+        ("another key", sign(OTHER, body, now)),
+        ("another body", sign(TOKEN, b"{}", now)),
+        ("too old", sign(TOKEN, body, now.plus_seconds(-301))),
+        ("a signature that does not hold, and the token", [sign(OTHER, body, now), shown(TOKEN)].concat()),
+    ];
+    for (what, headers) in refused {
+        assert_eq!(post(&headers).await, 401, "{what}");
+    }
+    assert_eq!(api.events(&gitlab).await.len(), 0);
+    for (what, headers) in [
+        ("the token", shown(TOKEN)),
+        ("a signature", sign(TOKEN, body, now)),
+        ("both", [sign(TOKEN, body, now), shown(OTHER)].concat()),
+    ] {
+        assert_eq!(post(&headers).await, 202, "{what}");
+    }
+    let rows = format!("{:?}", api.requests(&gitlab).await);
+    assert!(!rows.contains(TOKEN), "the ledger shows no token");
 }
