@@ -7,6 +7,8 @@
 pub mod alert;
 pub mod alertmanager;
 pub mod azure;
+pub mod azure_devops;
+pub mod bitbucket;
 mod body;
 pub mod cloudwatch;
 pub mod coroot;
@@ -73,6 +75,8 @@ pub static PROVIDERS: &[&dyn Provider] = &[
     &netdata::Netdata,
     &github::GitHub,
     &gitlab::GitLab,
+    &bitbucket::Bitbucket,
+    &azure_devops::AzureDevOps,
     &events::Events,
     &webhook::Webhook,
 ];

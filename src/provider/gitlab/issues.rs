@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use super::{Context, META, Said};
 use crate::event::{Action, DedupKey, Severity};
 use crate::provider::alert::Alert;
@@ -113,7 +111,7 @@ mod tests {
     use crate::provider::forge::Options;
     use crate::provider::{Compiled, Headers, Request};
     use crate::time::Timestamp;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[test]
     fn what_an_update_of_an_incident_asks_for() {
