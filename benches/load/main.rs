@@ -69,7 +69,7 @@ struct Table {
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Seconds that count in each run.
-    #[arg(long, default_value_t = 3.0)]
+    #[arg(long, default_value_t = 1.5)]
     seconds: f64,
 }
 

@@ -40,6 +40,7 @@ impl What {
 pub async fn measure(programs: &Programs, what: &[What]) -> anyhow::Result<(String, Vec<Goal>)> {
     let mut text = String::new();
     let mut goals = Vec::new();
+    let alone = what.len() == 1;
     for what in what {
         match what {
             What::Overload => overload(programs, &mut text, &mut goals).await?,
@@ -47,7 +48,8 @@ pub async fn measure(programs: &Programs, what: &[What]) -> anyhow::Result<(Stri
             What::Reader => reader(programs, &mut text, &mut goals).await?,
             What::Retention => {
                 retention(Kind::Sqlite, programs, &mut text, &mut goals).await?;
-                if programs.postgres.is_some() {
+                // By itself only: the table must be done while one waits for it.
+                if alone && programs.postgres.is_some() {
                     retention(Kind::Postgres, programs, &mut text, &mut goals).await?;
                 }
             }
