@@ -3,7 +3,11 @@
 //! A channel is one file here and one line in [`CHANNELS`]. It turns a [`Message`] into a [`Parcel`], pure: no clock, no I/O, and valid for
 //! its vendor whatever the text. What is sent, when and how often, is not its business.
 
+pub mod discord;
+pub mod msteams;
+pub mod pagerduty;
 pub mod slack;
+pub mod telegram;
 #[cfg(test)]
 mod testing;
 pub mod webhook;
@@ -15,9 +19,10 @@ use crate::secret::Secret;
 use crate::time::Timestamp;
 
 /// The kinds, in the order in which they are listed to people.
-pub static CHANNELS: &[&dyn Channel] = &[&webhook::Webhook, &slack::Slack];
+pub static CHANNELS: &[&dyn Channel] =
+    &[&webhook::Webhook, &slack::Slack, &pagerduty::PagerDuty, &msteams::MsTeams, &discord::Discord, &telegram::Telegram];
 
-/// The channel of this kind or alias.
+/// The channel of this kind.
 pub fn by_kind(kind: &str) -> Option<&'static dyn Channel> {
     CHANNELS.iter().copied().find(|channel| channel.kind() == kind)
 }
@@ -60,6 +65,8 @@ pub struct Target {
     pub name: String,
     /// Where it is; often a secret in itself.
     pub url: Secret,
+    /// What proves us to the vendor's API, where that is not in the URL: a routing key, a bot's token.
+    pub token: Option<Secret>,
     /// Live signing secrets, the newest first.
     pub signing: Vec<Secret>,
     /// Header fields to add.
@@ -94,6 +101,13 @@ pub struct Parcel {
     pub headers: Vec<(String, Secret)>,
     /// The body.
     pub body: Vec<u8>,
+}
+
+impl Target {
+    /// An option that is a text.
+    fn text(&self, name: &str) -> Option<&str> {
+        self.options.get(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty())
+    }
 }
 
 impl Parcel {

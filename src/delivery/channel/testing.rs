@@ -54,6 +54,7 @@ pub fn target(url: &str) -> Target {
     Target {
         name: "receiver".to_owned(),
         url: Secret::new(url),
+        token: Some(Secret::new("the-token")),
         signing: Vec::new(),
         headers: Vec::new(),
         basic_auth: None,
