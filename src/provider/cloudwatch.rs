@@ -4,7 +4,9 @@
 //! changes, and says when (`StateChangeTime`). It comes in an SNS envelope ([`super::sns`]), bare with raw message delivery, or inside
 //! the records of a Lambda function. `INSUFFICIENT_DATA` is no state to act on unless the integration says so. A topic carries other
 //! things too: events of EventBridge, notices of AWS Backup, DMS, RDS and Auto Scaling, and whatever people publish. SNS repeats a
-//! notification with the same `MessageId` (<https://docs.aws.amazon.com/sns/latest/dg/http-notification-json.html>).
+//! notification with the same `MessageId` (<https://docs.aws.amazon.com/sns/latest/dg/http-notification-json.html>), surely so after a
+//! 5xx (<https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html>), which is why a request over the limit is answered
+//! 503.
 
 use std::borrow::Cow;
 
@@ -34,7 +36,7 @@ static META: Meta = Meta {
     clock: Clock::Transition,
     resolves: Resolves::OnTransition,
     success_status: 200,
-    throttle_status: 429,
+    throttle_status: 503,
     scheme: Scheme::Generic,
     key_headers: &[],
     delivery_header: None,

@@ -3,7 +3,8 @@
 //! <https://docs.datadoghq.com/integrations/webhooks/>. Our own template (see the setup text) names every variable; others are read
 //! by the variables' names in any case and nesting. The default body has no transition and no alert id, and its `id` changes with
 //! every event: there the title's prefix (`[Triggered on {host:web1}]`) says what happened and to what. A variable that was not
-//! expanded is absent. Bodies may be form-encoded.
+//! expanded is absent. Bodies may be form-encoded. It sends again after a 5xx and after nothing else, so a request over the limit is
+//! answered 503.
 
 use serde_json::Value;
 
@@ -25,7 +26,7 @@ static META: Meta = Meta {
     clock: Clock::Arrival,
     resolves: Resolves::OnTransition,
     success_status: 202,
-    throttle_status: 429,
+    throttle_status: 503,
     scheme: Scheme::Generic,
     key_headers: &[],
     delivery_header: None,

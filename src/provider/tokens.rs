@@ -158,7 +158,8 @@ const NOTHING: &[&str] = &[
     "heartbeat",
 ];
 
-/// The severity that `word` names, whatever its case: PagerDuty's four words, syslog's, `P1` to `P5`, `Sev0` to `Sev4`.
+/// The severity that `word` names, whatever its case: PagerDuty's four words, syslog's, `P1` to `P5`, `Sev0` to `Sev4`. Not syslog's
+/// `alert`: with most tools that is any state that is not well.
 pub fn severity(word: &str) -> Option<Severity> {
     let word = word.trim();
     SEVERITIES.iter().find(|(_, words)| is_one_of(word, words)).map(|(severity, _)| *severity)

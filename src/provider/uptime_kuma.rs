@@ -3,7 +3,8 @@
 //! <https://github.com/louislam/uptime-kuma/blob/master/server/notification-providers/webhook.js>. `{heartbeat, monitor, msg}` as
 //! JSON, as the field `data` of a multipart form, as parameters of a GET (the objects as JSON texts), or whatever a template of the
 //! user's makes of it; the proposed one has nothing but `msg`, `[name] [🔴 Down] why`. A status of 0 is down, 1 up, 2 pending, 3
-//! maintenance. `heartbeat.time` is UTC without saying so, and the moment of the change: Uptime Kuma sends on changes. A test and the
+//! maintenance. `heartbeat.time` is UTC without saying so, and the moment of the check that found the change
+//! (<https://github.com/louislam/uptime-kuma/blob/master/server/model/monitor.js>): Uptime Kuma sends on changes. A test and the
 //! notice of an expiring certificate or domain carry `msg` alone; for a test it ends in ` Testing` (`server/notification.js`).
 
 use std::borrow::Cow;

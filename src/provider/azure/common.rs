@@ -45,12 +45,13 @@ pub(super) fn item(essentials: &Value, data: &Value, body: &Value, at: String, n
     event.custom_details = Some(body.clone());
     let severity_from = if severity.is_some() { "severity" } else { "default: error" };
     let mut origin = origin(at, action_from, key_from, summary_from, source_from, severity_from);
-    // Each update of a health event fires by itself, and none says Resolved: what the context says counts.
+    // Each update of a health event fires by itself, and none says Resolved: what the context says counts. So does its time: when the
+    // rule fired is later, and not to be compared with it.
     if let Some(health) = health {
         event.dedup_key = health.key;
         event.key_guessed = false;
         event.action = if action == Action::Resolve { action } else { health.action };
-        event.occurred_at = Timestamp::trusted(context.get("eventTimestamp").and_then(read::time), now).or(event.occurred_at);
+        event.occurred_at = Timestamp::trusted(context.get("eventTimestamp").and_then(read::time), now);
         event.severity = health.severity;
         (origin.dedup_key, origin.action) = (health.key_from.into(), health.action_from.into());
         origin.severity = health.severity_from.into();
