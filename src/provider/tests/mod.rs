@@ -13,6 +13,7 @@ use super::*;
 use crate::event::Action;
 use crate::time::Timestamp;
 
+mod clocks;
 mod guesses;
 mod identity;
 mod pairs;
@@ -20,6 +21,7 @@ mod payloads;
 mod place;
 mod recipes;
 mod rules;
+mod severities;
 mod signatures;
 mod sources;
 mod states;
