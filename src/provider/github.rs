@@ -10,6 +10,7 @@
 
 mod alerts;
 mod runs;
+mod statuses;
 
 use std::borrow::Cow;
 
@@ -115,7 +116,7 @@ fn said(context: &Context<'_>) -> Option<Said> {
         return Some(Err("a ping".into()));
     }
     let said = if let Some(status) = object("deployment_status") {
-        runs::deployment(context, status)
+        statuses::deployment(context, status)
     } else if let Some(job) = object("workflow_job") {
         runs::job(context, job)
     } else if let Some(run) = object("workflow_run") {
@@ -127,9 +128,9 @@ fn said(context: &Context<'_>) -> Option<Said> {
     } else if let Some(alert) = object("alert") {
         return alerts::alert(context, alert);
     } else if context.has("context") && context.has("sha") {
-        runs::status(context)
+        statuses::status(context)
     } else if let Some(build) = object("build") {
-        runs::pages(context, build)
+        statuses::pages(context, build)
     } else {
         return None;
     };

@@ -12,6 +12,7 @@ on_both!(
     nobody_uses_up_the_id_of_another,
     a_late_run_reopens_nothing,
     gitlab_shows_its_secret_or_signs_with_it,
+    slack_tries_again_and_reopens_nothing,
 );
 
 const SECRET: &str = "the secret that GitHub signs with";
@@ -135,4 +136,30 @@ async fn gitlab_shows_its_secret_or_signs_with_it(database: Database) {
     }
     let rows = format!("{:?}", api.requests(&gitlab).await);
     assert!(!rows.contains(TOKEN), "the ledger shows no token");
+}
+
+/// Slack repeats what was not answered in time, for an hour: also what has been resolved since. It wants to hear its challenge first.
+async fn slack_tries_again_and_reopens_nothing(database: Database) {
+    let service = Callbox::start(&database).await;
+    let api = service.api();
+    let fields = json!({"type": "slack", "name": "chat", "options": {"resolveReactions": ["white_check_mark"]}});
+    let slack = api.integration_from(fields).await;
+    let challenge = api.send(&slack.path, &json!({"type": "url_verification", "challenge": "3eZbrw1a", "token": "hush"})).await;
+    assert_eq!((challenge.status, &challenge.body), (200, &json!({"challenge": "3eZbrw1a"})));
+    let event = |id: &str, event: Value| json!({"type": "event_callback", "event_id": id, "event": event});
+    let message = event("Ev1", json!({"type": "message", "channel": "C1", "ts": "1767322800.000100", "text": "down"}));
+    let item = json!({"type": "message", "channel": "C1", "ts": "1767322800.000100"});
+    let reaction =
+        json!({"type": "reaction_added", "reaction": "white_check_mark", "item": item, "event_ts": "1767323000.000300"});
+    let outcome = async |body: &Value| {
+        let answer = api.send(&slack.path, body).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.body["events"][0]["outcome"].as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(outcome(&message).await, "opened");
+    assert_eq!(outcome(&event("Ev2", reaction)).await, "resolved");
+    assert_eq!(outcome(&message).await, "", "the same delivery");
+    let elsewhere = event("Ev3", json!({"type": "app_mention", "channel": "C1", "ts": "1767322800.000100", "text": "down"}));
+    assert_eq!(outcome(&elsewhere).await, "stale", "another event of the same message, older than its end");
+    assert_eq!(api.incidents(&slack).await.len(), 1);
 }
