@@ -11,7 +11,9 @@ use super::submission::Posted;
 use crate::event::{Action, ChangeEvent, Event};
 use crate::incident::{Outcome, Report};
 use crate::json;
-use crate::provider::{self, Clock, Compiled, Item, Mapped, Method, Origin, Provider, Reply, Request, unmapped};
+use crate::provider::{
+    self, Clock, Compiled, Item, Mapped, Method, Normalised, Origin, Provider, Reply, Request, Unmapped, unmapped, webhook,
+};
 use crate::time::Timestamp;
 
 /// What a native body says.
@@ -103,7 +105,7 @@ pub fn native(material: &Material<'_>) -> Result<Interpreted, Reason> {
         options,
     };
     let whole = Catch { provider: *provider, value: value.as_ref(), body: &inbound.body };
-    Ok(match provider.normalise(&request) {
+    Ok(match read(*provider, &request) {
         Ok(normalised) => Interpreted {
             items: normalised.items.into_iter().map(|item| whole.interpretation(item)).collect(),
             changes: normalised.changes,
@@ -118,6 +120,17 @@ pub fn native(material: &Material<'_>) -> Result<Interpreted, Reason> {
             Interpreted { items: vec![whole.catch(String::new(), unmapped.why)], repaired, ..Interpreted::default() }
         }
     })
+}
+
+/// What the tool sends; of what it does not send, what can be read all the same. Type `webhook` guesses by itself.
+fn read(provider: &dyn Provider, request: &Request<'_>) -> Result<Normalised, Unmapped> {
+    let meta = provider.meta();
+    let is_lost = |item: &Item| matches!(item, Item::Unmapped { .. });
+    match provider.normalise(request) {
+        Ok(normalised) if normalised.items.is_empty() || !normalised.items.iter().all(is_lost) => Ok(normalised),
+        lost if meta.kind == webhook::KIND => lost,
+        lost => webhook::stray(meta.name, request).map_or(lost, Ok),
+    }
 }
 
 /// What catch-all events are made of.

@@ -80,6 +80,9 @@ fn item(body: &Value, at: String, request: &Request<'_>) -> Item {
     if let Some(activity) = read::at(data, "context.activityLog").filter(|activity| activity.is_object()) {
         return activity::item(activity, body, at, now);
     }
+    if legacy::is_autoscale(data) {
+        return Item::Ignored { at, why: "autoscale has scaled a resource".into() };
+    }
     if read::at(data, "context.condition").is_some() || (data.get("context").is_some() && data.get("status").is_some()) {
         return legacy::metric(data, body, at, now);
     }

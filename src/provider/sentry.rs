@@ -61,6 +61,8 @@ impl Provider for Sentry {
             return Ok(ignored("the integration was installed or removed"));
         } else if resource == "comment" || read::at(body, "data.comment").is_some() {
             return Ok(ignored("a comment"));
+        } else if matches!(resource.as_str(), "seer" | "preprod_artifact") {
+            return Ok(ignored("the progress of an analysis"));
         } else if has("data.metric_alert") {
             metric(body)
         } else if has("data.issue") {

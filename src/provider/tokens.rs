@@ -99,6 +99,8 @@ const TRIGGER: &[&str] = &[
     "unresolved",
     "unavailable",
     "unreachable",
+    "not responding",
+    "ok_to_firing",
     "1",
 ];
 
@@ -132,6 +134,7 @@ const RESOLVE: &[&str] = &[
     "ended",
     "canceled",
     "cancelled",
+    "firing_to_ok",
     "0",
 ];
 

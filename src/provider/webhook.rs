@@ -22,14 +22,17 @@ use super::alertmanager::Alertmanager;
 use super::grafana::Grafana;
 use super::plan::Plan;
 use super::recipe::Recipe;
-use super::{Clock, Compiled, Meta, Normalised, OptionProblem, Provider, Request, Resolves, Unmapped, mapping};
+use super::{Clock, Compiled, Item, Meta, Normalised, OptionProblem, Provider, Request, Resolves, Unmapped, mapping};
 use crate::signature::Scheme;
 
 /// Any tool that can post JSON.
 pub struct Webhook;
 
+/// The type.
+pub const KIND: &str = "webhook";
+
 static META: Meta = Meta {
-    kind: "webhook",
+    kind: KIND,
     aliases: &["generic"],
     name: "Webhook",
     docs: "https://www.rfc-editor.org/rfc/rfc9535",
@@ -122,6 +125,31 @@ static GUESSES: LazyLock<Plan> = LazyLock::new(|| {
 
 fn read(plan: &Plan, request: &Request<'_>) -> Result<Normalised, Unmapped> {
     plan.normalise(request.json.ok_or(Unmapped::new("the body is not JSON"))?, request)
+}
+
+/// What a body says that `tool` does not send, where it says it as plainly as an alert of an unknown tool can: a title, and a dedup key
+/// of its own or a word for its state. Templates for other receivers are such bodies, and other tools at the wrong address.
+pub fn stray(tool: &str, request: &Request<'_>) -> Option<Normalised> {
+    let options = Compiled::none();
+    let request = Request { options: &options, ..*request };
+    let mut normalised = Webhook.normalise(&request).ok()?;
+    for item in &mut normalised.items {
+        let Item::Event(mapped) = item else { return None };
+        let is_default = |from: &str| from.starts_with("default");
+        // A state that stands in the title alone is no plain word, when there is no key either.
+        let is_vague = is_default(&mapped.origin.action) || mapped.origin.action == mapped.origin.summary;
+        if is_default(&mapped.origin.summary) || (mapped.event.key_guessed && is_vague) {
+            return None;
+        }
+        if is_default(&mapped.origin.source) {
+            mapped.event.source = tool.to_owned();
+        }
+        // What its times mean is unknown.
+        (mapped.event.occurred_at, mapped.event.starts_at) = (None, None);
+    }
+    let warning = format!("{tool} does not send this; it was read by the names of its fields");
+    normalised.warnings.push(warning.into());
+    (!normalised.items.is_empty()).then_some(normalised)
 }
 
 /// The tool whose form other tools have taken over, if the body is of that form.

@@ -51,6 +51,13 @@ fn dimensions(context: &Value) -> String {
     all.filter_map(|one| Some(format!("|{}={}", read::field(one, "name")?, read::field(one, "value")?))).collect()
 }
 
+/// Whether it is autoscale's notice, which has the form of a classic alert:
+/// <https://learn.microsoft.com/azure/azure-monitor/autoscale/autoscale-webhook-email>.
+pub(super) fn is_autoscale(data: &Value) -> bool {
+    let operation = read::field(data, "operation").is_some_and(|word| tokens::is_one_of(&word, &["Scale Out", "Scale In"]));
+    operation && read::at(data, "context.newCapacity").is_some()
+}
+
 /// A log search alert (`Microsoft.Insights/LogAlert`). It fires on every evaluation and never says that it is over.
 pub(super) fn search(data: &Value, body: &Value, at: String) -> Item {
     let name = read::field(data, "AlertRuleName").unwrap_or("Azure log alert".into());

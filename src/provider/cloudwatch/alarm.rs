@@ -58,6 +58,17 @@ static EVENT: Paths = Paths {
     dimensions: "dimensions",
 };
 
+static ACTION: Paths = Paths {
+    state: "alarmData.state.value",
+    key: "alarmArn",
+    fallback: "accountId, region, alarmData.alarmName",
+    summary: "alarmData.alarmName, alarmData.state.reason",
+    source: "alarmData.configuration.metrics, their dimensions",
+    namespace: "namespace",
+    metric: "name",
+    dimensions: "dimensions",
+};
+
 /// A text that is more than a variable which an input transformer left as it is.
 fn filled(text: Option<Cow<'_, str>>) -> Option<Cow<'_, str>> {
     text.filter(|text| !read::unexpanded(text))
@@ -105,6 +116,29 @@ impl<'a> Alarm<'a> {
             changed: read::at(event, "detail.state.timestamp").or_else(|| event.get("time")).and_then(read::time),
             metric: metrics().and_then(|metrics| metrics.iter().find_map(|metric| read::at(metric, "metricStat.metric"))),
             paths: &EVENT,
+        }
+    }
+
+    /// Whether `json` is an alarm as CloudWatch hands it to a Lambda function.
+    pub fn is_action(json: &Value) -> bool {
+        read::at(json, "alarmData.state.value").is_some() && read::first(json, &["alarmArn", "alarmData.alarmName"]).is_some()
+    }
+
+    /// An alarm as CloudWatch hands it to a Lambda function, which may pass it on:
+    /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-actions-Lambda.html>.
+    pub fn of_action(json: &'a Value) -> Self {
+        let metrics = || read::at(json, "alarmData.configuration.metrics")?.as_array();
+        Self {
+            name: filled(read::field(json, "alarmData.alarmName")),
+            arn: filled(read::field(json, "alarmArn")),
+            account: read::field(json, "accountId"),
+            region: read::field(json, "region"),
+            contributor: None,
+            state: read::field(json, "alarmData.state.value"),
+            reason: read::field(json, "alarmData.state.reason"),
+            changed: read::at(json, "alarmData.state.timestamp").or_else(|| json.get("time")).and_then(read::time),
+            metric: metrics().and_then(|metrics| metrics.iter().find_map(|metric| read::at(metric, "metricStat.metric"))),
+            paths: &ACTION,
         }
     }
 

@@ -36,7 +36,7 @@ static GUESSES: LazyLock<Plan> = LazyLock::new(|| Plan { guesses: true, ..Plan::
 
 /// Whether `json` is something that AWS itself sends, so that it needs no envelope to be believed.
 pub(super) fn is_known(json: &Value) -> bool {
-    Alarm::is_notification(json) || eventbridge::is_event(json) || notice::is_known(json)
+    Alarm::is_notification(json) || Alarm::is_action(json) || eventbridge::is_event(json) || notice::is_known(json)
 }
 
 impl Message<'_> {
@@ -45,6 +45,9 @@ impl Message<'_> {
         let known = match &self.json {
             Some(json) if Alarm::is_notification(json) => {
                 Some(Alarm::of_notification(json).item(json, self.at.clone(), &options.alarms, request.received_at))
+            }
+            Some(json) if Alarm::is_action(json) => {
+                Some(Alarm::of_action(json).item(json, self.at.clone(), &options.alarms, request.received_at))
             }
             Some(json) if eventbridge::is_event(json) => {
                 return eventbridge::items(json, &self.at, &options.alarms, request.received_at);

@@ -7,20 +7,22 @@ use serde_json::Value;
 use super::title::Title;
 use crate::event::{Action, DedupKey, Event, Image, Severity};
 use crate::provider::flat::Flat;
-use crate::provider::{Mapped, Origin, labels, read, tokens};
+use crate::provider::{Mapped, Origin, key, labels, read, tokens};
 use crate::time::Timestamp;
 
 /// Spellings of each variable: letters and digits only, in lower case, nested names joined.
 const TRANSITION: &[&str] = &["alerttransition", "transition", "monitortransition"];
 const CYCLE_KEY: &[&str] = &["alertcyclekey", "cyclekey"];
 const AGGREG_KEY: &[&str] = &["aggregkey", "aggregationkey", "alertaggregkey", "alertaggregationkey"];
+/// What templates for other receivers call the key that they make of these.
+const OWN_KEY: &[&str] = &["deduplicationkey", "dedupkey", "dedupekey", "uniquekey", "incidentkey", "alias"];
 const MONITOR: &[&str] = &["alertid", "monitorid", "alertmonitorid"];
 const SCOPE: &[&str] = &["alertscope", "scope", "monitorscope"];
 const PRIORITY: &[&str] = &["alertpriority", "monitorpriority", "priority"];
 const TYPE: &[&str] = &["alerttype", "type"];
 const STATUS: &[&str] = &["alertstatus", "status", "state", "alertstate", "monitorstatus"];
 const SEVERITY: &[&str] = &["severity", "alertseverity"];
-const TITLE: &[&str] = &["alerttitle", "eventtitle", "title", "monitorname", "alertname", "name"];
+const TITLE: &[&str] = &["alerttitle", "eventtitle", "title", "monitorname", "alertname", "name", "summary", "subject"];
 const TEXT: &[&str] = &["textonlymsg", "eventmsg", "body", "message", "msg", "text"];
 const LINK: &[&str] = &["link", "url", "alerturl", "eventurl", "alertlink"];
 const SNAPSHOT: &[&str] = &["snapshot", "snapshoturl", "image"];
@@ -29,7 +31,8 @@ const HOST: &[&str] = &["hostname", "host", "alerthost", "alerthostname"];
 /// The title that says what happened, else the first there is: `$ALERT_TITLE` has no prefix, `$EVENT_TITLE` has.
 fn full_title<'a>(fields: &'a Flat<'_>) -> Option<(Cow<'a, str>, &'static str)> {
     let telling = TITLE.iter().filter_map(|name| fields.get(&[*name])).find(|(text, _)| Title::parse(text).transition.is_some());
-    telling.or_else(|| fields.get(TITLE))
+    let text = || fields.get(&["text"]).filter(|(text, _)| Title::parse(text).transition.is_some());
+    telling.or_else(|| fields.get(TITLE)).or_else(text)
 }
 
 /// What `$ALERT_TRANSITION` says; `None` for a word that it does not say (`Null` of old among them).
@@ -57,8 +60,9 @@ pub(super) fn mapped(fields: &Flat<'_>, body: &Value, tool: &str, at: String, no
         ("", None) => (Cow::Owned(format!("{tool} alert on {source}")), "default: the source"),
         _ => (title.shown(), full_title.as_ref().map_or("title", |(_, name)| *name)),
     };
-    let (dedup_key, key_from, key_guessed) =
-        dedup_key(fields, &title, scope.as_deref()).ok_or("there is neither a key ($ALERT_CYCLE_KEY) nor a title")?;
+    let (dedup_key, key_from, key_guessed) = dedup_key(fields, &title, scope.as_deref())
+        .or_else(|| unnamed(fields, &source))
+        .ok_or("there is neither a key ($ALERT_CYCLE_KEY) nor a title")?;
     // Datadog's test button sends the monitor's own key: a test must neither join the real incident nor resolve it.
     let dedup_key = if title.test { DedupKey::lenient(&format!("test:{dedup_key}")).unwrap_or(dedup_key) } else { dedup_key };
     let (action, action_from) = action(fields, &title);
@@ -102,7 +106,7 @@ fn source<'a>(fields: &'a Flat<'_>, scope: Option<&'a str>, tool: &'a str) -> (C
 /// The cycle's key, the aggregation key, monitor and scope, or the title without its prefixes and the scope. The title keeps
 /// its digits: "disk 1" and "disk 2" are two monitors.
 fn dedup_key(fields: &Flat<'_>, title: &Title<'_>, scope: Option<&str>) -> Option<(DedupKey, &'static str, bool)> {
-    for (names, from) in [(CYCLE_KEY, "ALERT_CYCLE_KEY"), (AGGREG_KEY, "AGGREG_KEY")] {
+    for (names, from) in [(CYCLE_KEY, "ALERT_CYCLE_KEY"), (AGGREG_KEY, "AGGREG_KEY"), (OWN_KEY, "a key of the template's own")] {
         if let Some(key) = fields.raw(names).and_then(DedupKey::lenient) {
             return Some((key, from, false));
         }
@@ -117,6 +121,12 @@ fn dedup_key(fields: &Flat<'_>, title: &Title<'_>, scope: Option<&str>) -> Optio
     }
     let material = [title.name.as_bytes(), &[0xff], scope.unwrap_or_default().as_bytes()].concat();
     Some((DedupKey::hashed("auto:", &material), "default: guessed from title and scope", true))
+}
+
+/// An alert that names nothing, and yet says what happened: there is one of it.
+fn unnamed(fields: &Flat<'_>, source: &str) -> Option<(DedupKey, &'static str, bool)> {
+    transition(&fields.text(TRANSITION)?)?;
+    Some((key::guess("", source), "default: guessed from the source", true))
 }
 
 fn action(fields: &Flat<'_>, title: &Title<'_>) -> (Action, &'static str) {

@@ -41,6 +41,8 @@ pub enum Test {
     Nothing,
     /// Anything but that.
     Something,
+    /// A moment that has come: no word, and not the zero of a clock.
+    Moment,
     /// One of these words, ASCII case aside.
     OneOf(Vec<String>),
 }
@@ -65,6 +67,7 @@ impl Condition {
         match &self.test {
             Test::Nothing => nothing,
             Test::Something => !nothing,
+            Test::Moment => self.field.value(places).and_then(read::time).is_some_and(|time| time.at.0 > 0),
             Test::OneOf(words) => said.is_some_and(|said| words.iter().any(|word| word.eq_ignore_ascii_case(&said))),
         }
     }

@@ -12,6 +12,7 @@ use crate::provider::{key, labels, read};
 use crate::time::Parsed;
 
 mod names;
+mod title;
 
 /// Objects looked into, and levels of them.
 const VIEWS_MAX: usize = 24;
@@ -71,12 +72,18 @@ impl<'a> Guess<'a> {
         self.0.iter().flat_map(|view| view.texts(names))
     }
 
+    /// Whether it names its own dedup key.
+    pub(super) fn is_keyed(&self) -> bool {
+        self.0.iter().any(|view| view.key(names::KEY).is_some())
+    }
+
     pub(super) fn summary(&self) -> Option<Said<'a>> {
         self.texts(names::TITLE).next().or_else(|| self.texts(names::TEXT).next())
     }
 
     pub(super) fn source(&self) -> Option<Said<'a>> {
-        self.texts(names::SOURCE).next()
+        let address = || self.0.iter().filter(|view| view.is_watched()).find_map(|view| view.texts(&["url"]).next());
+        self.texts(names::SOURCE).next().or_else(address)
     }
 
     /// The text under `name` in the alert itself.
@@ -88,15 +95,14 @@ impl<'a> Guess<'a> {
     /// another.
     pub(super) fn dedup_key(&self) -> Option<(DedupKey, Cow<'static, str>)> {
         let (body, inside) = self.0.split_first()?;
-        let is_watched = |view: &&View<'_>| names::WATCHED.contains(&view.name.as_str());
-        let is_alert = |view: &&View<'_>| !is_watched(view) && !names::STATELESS.contains(&view.name.as_str());
+        let is_alert = |view: &&View<'_>| !view.is_watched() && !names::STATELESS.contains(&view.name.as_str());
         let envelope = body.texts(names::STATE).next().is_none();
         let strong = self.0.iter().find_map(|view| view.key(names::KEY));
         let own = || body.key(names::ID);
         let alert = || inside.iter().filter(is_alert).find_map(|view| view.key(names::ID));
         let watched = || {
             let by_name = self.0.iter().find_map(|view| self.watched(view, names::WATCHED_ID));
-            by_name.or_else(|| inside.iter().filter(is_watched).find_map(|view| self.watched(view, names::ID)))
+            by_name.or_else(|| inside.iter().filter(|view| view.is_watched()).find_map(|view| self.watched(view, names::ID)))
         };
         strong
             .or_else(|| if envelope { alert() } else { own().or_else(alert) })
@@ -120,7 +126,7 @@ impl<'a> Guess<'a> {
         let watched = self.texts(names::WATCHED_NAME).next().or_else(service).filter(|_| stateful);
         match watched {
             Some((name, _)) => key::guess_of(&name, source),
-            None => key::guess(prefixed(summary).map_or(summary, |(_, rest)| rest), source),
+            None => key::guess(title::state(summary).map_or(summary, |(_, rest)| rest), source),
         }
     }
 
@@ -128,10 +134,15 @@ impl<'a> Guess<'a> {
     /// by what stands in front of its title. A word that nobody knows pages.
     pub(super) fn action(&self) -> Result<Asked<'a>, &'static str> {
         let mut unknown = None;
+        // `event: alert` says no more than that this is one.
+        let mut vague = None;
         for view in self.0.iter().filter(|view| !names::STATELESS.contains(&view.name.as_str())) {
             let kinds = view.texts(names::KIND).filter(|(word, _)| tokens::is_one_of(word, names::KIND_WORDS) || compound(word));
             for (word, path) in view.texts(names::STATE).chain(view.texts(names::HAPPENED)).chain(kinds) {
                 match meaning(&word) {
+                    Some(Meaning::Act(action)) if tokens::is_one_of(&word, names::VAGUE) => {
+                        vague = vague.or(Some((action, path, Some(word))));
+                    }
                     Some(Meaning::Act(action)) => return Ok((action, path, Some(word))),
                     Some(Meaning::Nothing) => return Err("its state asks for nothing"),
                     None => unknown = unknown.or(Some(path)),
@@ -141,6 +152,9 @@ impl<'a> Guess<'a> {
         if let Some((action, path)) = self.flag() {
             return Ok((action, path, Some(Cow::Borrowed(action.as_str()))));
         }
+        if let Some(asked) = vague {
+            return Ok(asked);
+        }
         if let Some(path) = unknown {
             return Ok((Action::Trigger, format!("default: trigger (`{path}` holds an unknown word)").into(), None));
         }
@@ -148,7 +162,7 @@ impl<'a> Guess<'a> {
         if let Some((_, name)) = over.filter(|(value, _)| read::time(value).is_some_and(|time| time.at.0 > 0)) {
             return Ok((Action::Resolve, Cow::Owned(name.to_owned()), Some(Cow::Borrowed("resolved"))));
         }
-        let titled = self.summary().and_then(|(title, path)| Some((prefixed(&title)?.0, path)));
+        let titled = self.summary().and_then(|(title, path)| Some((title::state(&title)?.0, path)));
         match titled {
             Some((action, path)) => Ok((action, path, Some(Cow::Borrowed(action.as_str())))),
             None => Ok((Action::Trigger, "default: trigger".into(), None)),
@@ -190,6 +204,11 @@ impl<'a> Guess<'a> {
 }
 
 impl View<'_> {
+    /// Whether it is what is watched, and not the alert.
+    fn is_watched(&self) -> bool {
+        names::WATCHED.contains(&self.name.as_str())
+    }
+
     /// The first of `names` that is an id, as sent: in keys U+0000 must not vanish.
     fn key(&self, names: &[&str]) -> Option<(DedupKey, Cow<'static, str>)> {
         names.iter().find_map(|name| {
@@ -234,18 +253,4 @@ fn behind_noun(word: &str) -> Option<&str> {
 
 fn compound(word: &str) -> bool {
     behind_noun(word).is_some()
-}
-
-/// The state in front of a title, and the rest: `[RESOLVED] disk full`, `[FIRING:2] disk full`, `Recovered: disk full`.
-fn prefixed(title: &str) -> Option<(Action, &str)> {
-    let (word, rest) = match title.trim_start().strip_prefix('[') {
-        Some(inside) => inside.split_once(']')?,
-        None => title.split_once(": ")?,
-    };
-    let word = word.split_once(':').map_or(word, |(word, _)| word).trim();
-    let is_word = word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_alphabetic());
-    match tokens::meaning(word).filter(|_| is_word)? {
-        Meaning::Act(action) => Some((action, rest.trim())),
-        Meaning::Nothing => None,
-    }
 }

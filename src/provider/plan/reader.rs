@@ -45,6 +45,9 @@ impl<'a> Reader<'a, '_> {
         if let Some(why) = case.and_then(|case| case.ignore.clone()) {
             return Item::Ignored { at, why: why.into() };
         }
+        if case.is_none() {
+            self.look_for_a_stray();
+        }
         let summary = instead(case, |case| &case.summary).unwrap_or(&plan.summary);
         let mapped_summary = self.said(summary, labels.summary);
         // Templates for PagerDuty are what vendors publish, whichever tool they are for.
@@ -57,6 +60,7 @@ impl<'a> Reader<'a, '_> {
         };
         let summary = mapped_summary.or_else(|| self.guessed(Guess::summary));
         let key = self.key(case);
+        let untitled = summary.is_none();
         let Some((summary, summary_from)) = summary.or_else(|| stand_in(key.as_ref(), word.as_deref())) else {
             return Item::Unmapped { at, why: self.nothing_found() };
         };
@@ -71,9 +75,11 @@ impl<'a> Reader<'a, '_> {
             .unwrap_or((Cow::Borrowed(&*plan.tool), if plan.guesses { "default: the type" } else { "default: the tool" }.into()));
         let (severity, severity_from) = self.severity(case, word.as_deref());
         let key_guessed = key.is_none();
+        // A summary that was made of the state changes with it.
+        let lasting = if untitled { "" } else { &*summary };
         let fallback = || match &self.guess {
-            Some(guess) => guess.fallback_key(&summary, &source, word.is_some()),
-            None => key::guess(&summary, &source),
+            Some(guess) => guess.fallback_key(lasting, &source, word.is_some()),
+            None => key::guess(lasting, &source),
         };
         let (dedup_key, key_from) = key.unwrap_or_else(|| (fallback(), "default: guessed from summary and source".into()));
         let mut event = Event::new(action, dedup_key, &summary, &source, severity);
@@ -88,6 +94,14 @@ impl<'a> Reader<'a, '_> {
             severity: severity_from,
         };
         Item::event(event, origin)
+    }
+
+    /// Where a tool's body is a template, it may be one for another receiver: with a dedup key of its own, and none of this tool's. Such
+    /// a body is read by guesses where the recipe finds nothing.
+    fn look_for_a_stray(&mut self) {
+        if self.guess.is_none() && self.key(None).is_none() {
+            self.guess = Some(Guess::of(self.value)).filter(Guess::is_keyed);
+        }
     }
 
     /// What a field says, in the alert, then in the body around it; a warning when a user mapped it and it says nothing.
@@ -153,7 +167,7 @@ impl<'a> Reader<'a, '_> {
         }
         let Some((word, from)) = said else {
             return match (plan.action.field.is_empty(), &self.guess) {
-                (true, Some(guess)) => self.guessed_action(guess),
+                (unmapped, Some(guess)) if unmapped || !plan.guesses => self.guessed_action(guess),
                 (true, None) => Ok((Action::Trigger, "default: trigger".into(), None)),
                 _ => Ok((Action::Trigger, format!("default: trigger ({} found nothing)", plan.labels.action).into(), None)),
             };
@@ -162,6 +176,9 @@ impl<'a> Reader<'a, '_> {
             (Meaning::Act(action), true) => Ok((action, from, Some(word))),
             (Meaning::Nothing, _) => Err("its state asks for nothing"),
             (Meaning::Act(action), false) => {
+                if let Some(guess) = self.guess.as_ref().filter(|_| !plan.guesses) {
+                    return self.guessed_action(guess);
+                }
                 let from = format!("default: trigger ({} holds an unknown word)", plan.labels.action).into();
                 Ok((action, from, Some(word).filter(|_| plan.guesses)))
             }
@@ -214,7 +231,9 @@ impl<'a> Reader<'a, '_> {
             event.client = Some(plan.tool.clone().into_owned());
         }
         let time = |field: &'a Field| field.iter().find_map(|way| way.value(&[self.value, self.body]));
-        let occurred_at = time(&plan.occurred_at).and_then(read::time).or_else(|| self.guessed(Guess::time));
+        let occurred_at = time(&plan.occurred_at).and_then(read::time);
+        // What a stray's times mean is unknown.
+        let occurred_at = occurred_at.or_else(|| self.guessed(Guess::time).filter(|_| plan.guesses));
         event.occurred_at = Timestamp::trusted(occurred_at, self.request.received_at);
         event.starts_at = Timestamp::trusted(time(&plan.starts_at).and_then(read::time), self.request.received_at);
     }

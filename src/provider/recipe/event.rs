@@ -137,6 +137,7 @@ fn condition(table: &Table<'_>, path: &str, given: &Given<'_>, names: Names) -> 
     let test = match words.iter().map(|word| word.trim()).collect::<Vec<_>>().as_slice() {
         [""] => Test::Nothing,
         ["*"] => Test::Something,
+        ["@"] => Test::Moment,
         words => Test::OneOf(words.iter().map(|&word| word.to_owned()).collect()),
     };
     match Template::path(path, names) {

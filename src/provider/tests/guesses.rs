@@ -99,6 +99,69 @@ fn an_unknown_tool_opens_and_its_end_closes_what_it_opened() {
 }
 
 #[test]
+fn a_state_in_front_of_a_title_or_behind_it() {
+    let pairs = [
+        (json!({"text": ":fire: *FIRING*: disk full"}), json!({"text": ":white_check_mark: *RESOLVED*: disk full"})),
+        (json!({"text": "\u{1f525} [FIRING:2] disk full"}), json!({"text": "\u{2705} [RESOLVED] disk full"})),
+        (json!({"message": "shop is DOWN"}), json!({"message": "shop is UP"})),
+        (
+            json!({"event": "check.down", "check": {"url": "https://a.example"}}),
+            json!({"event": "check.up", "check": {"url": "https://a.example"}}),
+        ),
+        (
+            json!({"dedupeKey": "k", "title": "t", "type": "OK_TO_FIRING"}),
+            json!({"dedupeKey": "k", "title": "t", "type": "FIRING_TO_OK"}),
+        ),
+        (
+            json!({"event": "alert", "alert": {"id": "a1", "status": "critical", "isOpen": true}}),
+            json!({"event": "alert", "alert": {"id": "a1", "status": "ok", "isOpen": false}}),
+        ),
+    ];
+    for (one, other) in pairs {
+        let (opened, closed) = (told(&one), told(&other));
+        assert_eq!((opened.0, closed.0), (Action::Trigger, Action::Resolve), "{one} and {other}");
+        assert_eq!(opened.1, closed.1, "{one} and {other}");
+    }
+}
+
+#[test]
+fn what_a_tool_does_not_send_is_read_where_it_says_plainly_what_it_is() {
+    let headers = Headers::default();
+    let options = Compiled::none();
+    let stray = |body: &Value| {
+        let text = body.to_string();
+        let request = Request {
+            body: text.as_bytes(),
+            json: Some(body),
+            headers: &headers,
+            query: &[],
+            subpath: "",
+            received_at: Timestamp(1_767_323_045_000_000),
+            options: &options,
+        };
+        webhook::stray("Grafana", &request)
+    };
+    let told = |body: &Value| {
+        let normalised = stray(body).unwrap_or_else(|| panic!("{body}"));
+        let told: Vec<_> = events(&normalised).map(|event| (event.action, event.dedup_key.as_str().to_owned())).collect();
+        told
+    };
+    let body = |state: &str| json!({"alert_uid": "u-7", "title": "Shop is slow", "state": state});
+    assert_eq!(told(&body("alerting")), [(Action::Trigger, "u-7".to_owned())]);
+    assert_eq!(told(&body("ok")), [(Action::Resolve, "u-7".to_owned())]);
+    assert_eq!(told(&json!([{"labels": {"alertname": "a"}, "annotations": {}}])).len(), 1);
+    for doubtful in [
+        json!({"title": "t"}),
+        json!({"status": "firing"}),
+        json!({"id": 5}),
+        json!({"title": "t", "state": "pending"}),
+        json!("t"),
+    ] {
+        assert!(stray(&doubtful).is_none(), "{doubtful}");
+    }
+}
+
+#[test]
 fn what_is_in_doubt_pages() {
     for body in [
         json!({"title": "t", "status": "not_ok"}),

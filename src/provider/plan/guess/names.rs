@@ -5,6 +5,7 @@ pub(super) const WRAPPERS: &[&str] = &[
     "alert",
     "alarm",
     "incident",
+    "alertgroup",
     "issue",
     "problem",
     "event",
@@ -48,6 +49,7 @@ pub(super) const TEXT: &[&str] = &[
     "rulename",
     "displayname",
     "eventname",
+    "searchname",
     "reason",
     "output",
     "content",
@@ -60,6 +62,7 @@ pub(super) const KEY: &[&str] = &[
     "alertuid",
     "alertid",
     "alertkey",
+    "alertgroupid",
     "alarmid",
     "incidentkey",
     "incidentid",
@@ -67,6 +70,8 @@ pub(super) const KEY: &[&str] = &[
     "issueid",
     "fingerprint",
     "aggregationkey",
+    "dedupekey",
+    "uniquekey",
 ];
 /// What identifies the object it stands in.
 pub(super) const ID: &[&str] = &["id", "key", "uid", "uuid", "guid", "alias"];
@@ -131,6 +136,7 @@ pub(super) const STATE: &[&str] = &[
     "monitorstatus",
     "monitorstate",
     "checkstatus",
+    "checkstatename",
     "currentstate",
     "currentstatus",
     "newstate",
@@ -170,7 +176,11 @@ pub(super) const KIND_WORDS: &[&str] = &[
     "acknowledge",
     "acknowledged",
     "acknowledgement",
+    "ok_to_firing",
+    "firing_to_ok",
 ];
+/// Words that ask for a page only where nothing else says what happened.
+pub(super) const VAGUE: &[&str] = &["alert", "alarm"];
 /// What a word of what happened may begin with: `alert.resolved`, `monitor_down`. `not_ok` does not.
 pub(super) const NOUNS: &[&str] = &[
     "alert",
@@ -203,6 +213,7 @@ pub(super) const FLAGS: &[(&str, bool)] = &[
     ("triggered", false),
     ("isdown", false),
     ("alerting", false),
+    ("isopen", false),
 ];
 /// When the alert was over; nothing while it is not.
 pub(super) const OVER: &[&str] = &["resolvedat", "resolvedtime", "endedat", "closedat", "recoveredat", "clearedat"];
