@@ -23,11 +23,13 @@ pub mod github;
 pub mod gitlab;
 pub mod google_cloud_monitoring;
 pub mod grafana;
+pub mod jira;
 pub mod key;
 pub mod labels;
 mod loose;
 pub mod mapping;
 pub mod netdata;
+pub mod pagerduty;
 pub mod path;
 pub mod plan;
 pub mod read;
@@ -36,6 +38,7 @@ mod registry;
 mod request;
 pub mod sentry;
 mod setup;
+pub mod slack;
 pub mod sns;
 pub mod sources;
 #[cfg(test)]
@@ -77,6 +80,9 @@ pub static PROVIDERS: &[&dyn Provider] = &[
     &gitlab::GitLab,
     &bitbucket::Bitbucket,
     &azure_devops::AzureDevOps,
+    &jira::Jira,
+    &pagerduty::PagerDuty,
+    &slack::Slack,
     &events::Events,
     &webhook::Webhook,
 ];

@@ -1,6 +1,6 @@
 //! What a request brings as proof: candidate signatures, a timestamp, an id. Read before any key is touched.
 
-use super::scheme::{Hmac, Prefix, Signed};
+use super::scheme::{Hmac, Prefix, Signed, Unit};
 use super::{CANDIDATES_MAX, TOLERANCE_SECONDS, Unverified, mac};
 use crate::provider::Headers;
 use crate::time::Timestamp;
@@ -20,7 +20,7 @@ impl<'a> Evidence<'a> {
     pub(super) fn read(scheme: &'a Hmac, headers: &'a Headers, now: Timestamp) -> Result<Self, Unverified> {
         let candidates = candidates(scheme, headers)?;
         let timestamp = match scheme.signed.timestamp_header() {
-            Some(header) => timestamp(headers, header, now)?,
+            Some(header) => timestamp(headers, header, scheme.unit, now)?,
             None => "",
         };
         let id = match scheme.signed {
@@ -88,15 +88,15 @@ fn without_prefix(prefix: Prefix, text: &str) -> Option<&str> {
     }
 }
 
-/// The timestamp's text, when it is seconds since the epoch in decimal digits and close enough to `now`.
-fn timestamp<'a>(headers: &'a Headers, header: &'a str, now: Timestamp) -> Result<&'a str, Unverified> {
+/// The timestamp's text, when it is a time since the epoch in decimal digits and close enough to `now`.
+fn timestamp<'a>(headers: &'a Headers, header: &'a str, unit: Unit, now: Timestamp) -> Result<&'a str, Unverified> {
     if headers.get(header).is_none() {
         return Err(Unverified::TimestampMissing);
     }
     let text = single(headers, header).ok_or(Unverified::TimestampMalformed)?;
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let seconds: i64 = text.parse().ok().filter(|_| digits).ok_or(Unverified::TimestampMalformed)?;
-    if seconds.abs_diff(now.seconds()) > TOLERANCE_SECONDS {
+    let number: i64 = text.parse().ok().filter(|_| digits).ok_or(Unverified::TimestampMalformed)?;
+    if (number / unit.per_second()).abs_diff(now.seconds()) > TOLERANCE_SECONDS {
         return Err(Unverified::TimestampOutside);
     }
     Ok(text)

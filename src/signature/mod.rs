@@ -26,8 +26,8 @@ pub use cause::Suspects;
 pub use credential::{Presented, presented_keys};
 pub use explain::{SignatureTrace, explain};
 pub use scheme::{
-    Algorithm, BITBUCKET, Encoding, GITHUB, GITLAB, GRAFANA, Hmac, Key, PAGERDUTY, Prefix, Proof, SENTRY, SLACK, SPLUNK, Scheme,
-    Signed, Token, VERCEL,
+    Algorithm, BITBUCKET, EXOSPHERE, Encoding, GITHUB, GITLAB, GRAFANA, Hmac, Key, OPSKNIGHT, PAGERDUTY, Prefix, Proof, SENTRY,
+    SLACK, SPLUNK, Scheme, Signed, Token, Unit, VERCEL,
 };
 pub use sign::sign;
 

@@ -55,6 +55,27 @@ pub struct Hmac {
     pub signed: Signed,
     /// How the secret's text becomes the key.
     pub key: Key,
+    /// The unit of a signed timestamp.
+    pub unit: Unit,
+}
+
+/// The unit of a timestamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Seconds since the epoch.
+    Seconds,
+    /// Milliseconds since the epoch.
+    Milliseconds,
+}
+
+impl Unit {
+    /// This many make a second.
+    pub(super) const fn per_second(self) -> i64 {
+        match self {
+            Self::Seconds => 1,
+            Self::Milliseconds => 1_000,
+        }
+    }
 }
 
 /// The hash function of an HMAC.
@@ -160,6 +181,7 @@ impl Hmac {
         separator: None,
         signed: Signed::Body,
         key: Key::Text,
+        unit: Unit::Seconds,
     };
 }
 
@@ -169,10 +191,12 @@ const PLAIN: Hmac = Hmac::PLAIN;
 const NAMED: &[(&str, Scheme)] = &[
     ("generic", Scheme::Generic),
     ("standard-webhooks", Scheme::StandardWebhooks),
+    ("exosphere", Scheme::Hmac(EXOSPHERE)),
     ("github", Scheme::Hmac(GITHUB)),
     ("gitlab", Scheme::Token(GITLAB)),
     ("bitbucket", Scheme::Hmac(BITBUCKET)),
     ("grafana", Scheme::Hmac(GRAFANA)),
+    ("opsknight", Scheme::Hmac(OPSKNIGHT)),
     ("pagerduty", Scheme::Hmac(PAGERDUTY)),
     ("sentry", Scheme::Hmac(SENTRY)),
     ("slack", Scheme::Hmac(SLACK)),
@@ -210,6 +234,21 @@ pub const GITLAB: Token = Token { name: "GitLab", header: "x-gitlab-token" };
 /// Bitbucket, and Jira Cloud's admin webhooks: GitHub's old header name with SHA-256 in it.
 /// <https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/>
 pub const BITBUCKET: Hmac = Hmac { name: "Bitbucket", header: Cow::Borrowed("x-hub-signature"), ..GITHUB };
+
+/// Exosphere: HMAC-SHA256 of the body, with or without `sha256=`.
+pub const EXOSPHERE: Hmac =
+    Hmac { name: "Exosphere", header: Cow::Borrowed("x-exosphere-signature"), prefix: Prefix::Optional("sha256="), ..PLAIN };
+
+/// OpsKnight's outbound webhooks. Its timestamp is in milliseconds.
+/// <https://github.com/opsknight-labs/OpsKnight/blob/main/src/lib/webhooks.ts>
+pub const OPSKNIGHT: Hmac = Hmac {
+    name: "OpsKnight",
+    header: Cow::Borrowed("x-opsknight-signature"),
+    prefix: Prefix::Required("sha256="),
+    signed: Signed::Timestamped { header: Cow::Borrowed("x-opsknight-timestamp"), before: "", between: "." },
+    unit: Unit::Milliseconds,
+    ..PLAIN
+};
 
 /// Splunk Observability. <https://help.splunk.com/en/splunk-observability-cloud>
 pub const SPLUNK: Hmac =

@@ -18,7 +18,7 @@ pub fn sign(scheme: &Scheme, secrets: &[Secret], id: &str, body: &[u8], now: Tim
             return shown.map(|secret| (token.header.to_owned(), secret.to_owned())).into_iter().collect();
         }
     };
-    let timestamp = now.seconds().to_string();
+    let timestamp = now.seconds().saturating_mul(hmac.unit.per_second()).to_string();
     let parts = signed_parts(&hmac.signed, id, &timestamp, body);
     let room = if hmac.separator.is_some() { secrets.len() } else { 1 };
     let signatures: Vec<String> = secrets

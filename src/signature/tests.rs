@@ -208,3 +208,21 @@ fn a_trace_names_the_likely_cause_and_no_secret() {
     assert!(cause(&Scheme::Hmac(SLACK), &slack("1700000000123"), BODY, "topsecret").contains("milliseconds"));
     assert!(cause(&Scheme::Hmac(SLACK), &slack("1700003600"), BODY, "topsecret").contains("3600 seconds"));
 }
+
+#[test]
+fn milliseconds_are_as_close_as_seconds() {
+    let scheme = Scheme::Hmac(OPSKNIGHT);
+    let signed = sign(&scheme, &secrets(&["topsecret"]), "", BODY, NOW);
+    assert!(signed.contains(&("x-opsknight-timestamp".to_owned(), "1700000000000".to_owned())), "{signed:?}");
+    // printf '1700000000000.%s' '{"status":"firing","id":"42"}' | openssl dgst -sha256 -hmac topsecret
+    let vector = "sha256=3645f7dc6ba02a32d248bbb3d37b81d49a112aa1132cc98d15cc38c0fbaf65be";
+    let at = |time: &str, now: Timestamp| {
+        checked(&scheme, &[("X-OpsKnight-Signature", vector), ("X-OpsKnight-Timestamp", time)], BODY, "topsecret", now)
+            .map(|_| ())
+    };
+    assert_eq!(at("1700000000000", NOW), Ok(()));
+    assert_eq!(at("1700000000000", NOW.plus_seconds(300)), Ok(()));
+    assert_eq!(at("1700000000000", NOW.plus_seconds(301)), Err(Unverified::TimestampOutside));
+    assert_eq!(at("1700000000", NOW), Err(Unverified::TimestampOutside), "seconds");
+    assert_eq!(at("1700000000001", NOW), Err(Unverified::Mismatch));
+}

@@ -119,6 +119,13 @@ fn payloads_of_other_projects() {
             "azure-devops/build_complete.json",
             &[("resolve", "build:be9b3917-87e6-42a4-a549-2bc06a7a878f:2:master")],
         ),
+        ("pagerduty", "pagerduty/docs_v3_webhook_1.json", &[("trigger", "incident:PGR0VU2")]),
+        ("pagerduty", "pagerduty/docs_v3_webhook_2.json", &[]),
+        (
+            "pagerduty",
+            "pagerduty/alerta_webhook_v1_ack_resolve.json",
+            &[("acknowledge", "incident:PIJ90N7"), ("resolve", "incident:PIJ90N7")],
+        ),
         ("gitlab", "gitlab/pipeline_event.json", &[("resolve", "pipeline:1::merge_request:1")]),
         ("gitlab", "gitlab/build_event.json", &[]),
         ("gitlab", "gitlab/job_event.json", &[]),
