@@ -8,6 +8,7 @@ mod credential;
 mod evidence;
 mod explain;
 mod mac;
+pub mod published;
 mod scheme;
 mod sign;
 mod token;
