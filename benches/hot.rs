@@ -119,6 +119,7 @@ fn integration(number: usize) -> (CredentialHash, Arc<Integration>) {
         deleted: false,
         policy: Policy::Hook,
         scheme: Scheme::Generic,
+        published: None,
         options: Compiled::none(),
         rate_limit_per_minute: 0,
         timers: Timers::default(),

@@ -13,17 +13,20 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use ipnet::IpNet;
+use url::Url;
 
 use crate::http::body::Bodies;
 use crate::incident::Outcome;
 use crate::ingest::commit::Committer;
 use crate::ingest::directory::Directory;
+use crate::ingest::keys::Documents;
 use crate::ingest::limit::{Limits, Shield};
 use crate::ingest::own::Watch;
 use crate::ingest::refusals::Refusals;
 use crate::ingest::submission::{Receipt, Refused, Submission};
 use crate::ingest::timers::Timers;
 use crate::metrics::Metrics;
+use crate::net::{Client, Failure};
 use crate::provider::Registry;
 use crate::secret::{CredentialHash, Sealer};
 use crate::store::Store;
@@ -74,6 +77,12 @@ pub struct App {
     pub rate_per_minute: u32,
     /// What was last seen of the database's disk.
     pub disk: retain::Status,
+    /// The way to the outside; without it, why there is none.
+    pub outbound: Result<Client, Failure>,
+    /// The keys of senders that publish theirs.
+    pub documents: Documents,
+    /// Where SNS is besides Amazon's own.
+    pub sns_origins: Vec<Url>,
     /// Proxies that are believed about who sent a request.
     pub trusted_proxies: Vec<IpNet>,
 }

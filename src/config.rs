@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use url::Url;
 
 use crate::retention::Policy;
 use crate::secret::Secret;
@@ -139,6 +140,8 @@ pub struct Outbound {
 pub struct Providers {
     /// A folder of recipes.
     pub recipes: Option<PathBuf>,
+    /// Where SNS is besides Amazon's own.
+    pub sns_origins: Vec<Url>,
 }
 
 /// What is logged.

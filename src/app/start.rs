@@ -17,16 +17,23 @@ use crate::http::server::{self, Face};
 use crate::http::tls::Certificate;
 use crate::ingest::commit::{Committer, Settings as Committing};
 use crate::ingest::directory::Directory;
+use crate::ingest::keys::Documents;
 use crate::ingest::limit::{Limits, Shield};
 use crate::ingest::own::Watch;
 use crate::ingest::queue;
 use crate::ingest::refusals::Refusals;
 use crate::ingest::timers::Timers;
 use crate::metrics::Metrics;
+use crate::net::{Client, Guard, Plain};
 use crate::provider::Registry;
 use crate::secret::{CredentialHash, Sealer, Secret};
 use crate::store::{self, Settings, Store};
 use crate::time::Clock;
+
+/// Within this a key is fetched, or a subscription confirmed: the sender waits (SNS for 15 s).
+const OUTBOUND_DEADLINE: Duration = Duration::from_secs(5);
+/// Bytes of an answer: certificates and sets of keys have a few thousand.
+const OUTBOUND_MOST: usize = 16 * 1024;
 
 /// A service that is up.
 pub struct Running {
@@ -158,6 +165,10 @@ pub fn assemble(parts: Parts, config: &Config) -> anyhow::Result<App> {
         answer_within: limits.answer_within,
         max_wait: limits.max_wait,
     };
+    let outbound = Client::new(Guard::new(&config.outbound.allow), Plain::Inside, OUTBOUND_DEADLINE, OUTBOUND_MOST);
+    if let Err(failure) = &outbound {
+        tracing::warn!(%failure, "nothing outside can be reached: signatures by published keys cannot be checked");
+    }
     Ok(App {
         committer: Committer::start(store.clone(), settings, &metrics)?,
         directory: Directory::open(store.clone(), sealer.clone(), tools)?,
@@ -178,6 +189,9 @@ pub fn assemble(parts: Parts, config: &Config) -> anyhow::Result<App> {
         native_body: limits.native_body,
         rate_per_minute: limits.rate_per_minute,
         disk: retain::Status::default(),
+        documents: Documents::new(outbound.clone()),
+        outbound,
+        sns_origins: config.providers.sns_origins.clone(),
         trusted_proxies: config.server.trusted_proxies.clone(),
     })
 }

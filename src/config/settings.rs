@@ -110,6 +110,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     setting("shutdown.grace", |c, v| put(&mut c.shutdown.grace, values::duration(v, HOUR))),
     setting("outbound.allow", |c, v| put(&mut c.outbound.allow, values::networks(v))).short("CALLBOX_OUTBOUND_ALLOW"),
     setting("providers.recipes", |c, v| put(&mut c.providers.recipes, values::path(v).map(Some))).optional(),
+    setting("providers.sns_origins", |c, v| put(&mut c.providers.sns_origins, values::origins(v))),
     setting("log.format", |c, v| put(&mut c.log.format, values::log_format(v))),
     setting("log.level", |c, v| put(&mut c.log.level, values::log_level(v))),
 ];

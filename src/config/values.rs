@@ -41,6 +41,18 @@ pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
         .collect()
 }
 
+/// Origins of services: scheme, host and port, and nothing else.
+pub(super) fn origins(text: &str) -> Result<Vec<Url>, String> {
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    let origin = |item: &str| {
+        let url = Url::parse(item).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let bare =
+            url.filter(|url| url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty());
+        bare.ok_or_else(|| format!("{item:?} is not an origin, such as http://127.0.0.1:4566"))
+    };
+    items.map(origin).collect()
+}
+
 pub(super) fn number<T: FromStr + PartialOrd + Display>(text: &str, range: RangeInclusive<T>) -> Result<T, String> {
     let number = text.trim().parse().ok().filter(|number| range.contains(number));
     number.ok_or_else(|| format!("{text:?} is not a whole number from {} to {}", range.start(), range.end()))

@@ -22,7 +22,7 @@ pub fn status(route: Route, refusal: &Refusal) -> u16 {
     match &refusal.reason {
         Reason::Invalid(_) | Reason::NotJson | Reason::Empty | Reason::BadEncoding => 400,
         Reason::KeyMalformed(_) | Reason::UnknownKey if pagerduty => 400,
-        Reason::KeyMalformed(_) | Reason::UnknownKey | Reason::Unauthorized(_) => 401,
+        Reason::KeyMalformed(_) | Reason::UnknownKey | Reason::Unauthorized(_) | Reason::Challenge => 401,
         Reason::Forbidden | Reason::Disabled => 403,
         Reason::UnknownHook | Reason::WrongType(_) => 404,
         Reason::MethodNotAllowed => 405,
@@ -37,7 +37,7 @@ pub fn status(route: Route, refusal: &Refusal) -> u16 {
             _ => 429,
         },
         Reason::Shielded => 429,
-        Reason::Unavailable => 503,
+        Reason::Unavailable | Reason::KeyUnavailable(_) => 503,
     }
 }
 
@@ -90,10 +90,14 @@ fn refused(route: Route, id: &str, refusal: &Refusal) -> HttpResponse {
             response.insert_header((RETRY_AFTER, seconds));
         }
         Reason::Shielded => drop(response.insert_header((RETRY_AFTER, RETRY_SHIELDED.to_string()))),
-        Reason::Unavailable => drop(response.insert_header((RETRY_AFTER, RETRY_UNAVAILABLE.to_string()))),
+        Reason::Unavailable | Reason::KeyUnavailable(_) => {
+            response.insert_header((RETRY_AFTER, RETRY_UNAVAILABLE.to_string()));
+        }
         Reason::MethodNotAllowed => drop(response.insert_header((ALLOW, "POST, PUT"))),
         // Basic authentication is sent only to who asks for it.
-        Reason::Unauthorized(_) => drop(response.insert_header((WWW_AUTHENTICATE, "Basic realm=\"callbox\""))),
+        Reason::Unauthorized(_) | Reason::Challenge => {
+            response.insert_header((WWW_AUTHENTICATE, "Basic realm=\"callbox\""));
+        }
         // What is left of the body is not read: nothing more can come on this connection.
         Reason::TooLarge(_) | Reason::BodyTimeout => drop(response.force_close()),
         _ => {}
@@ -153,7 +157,10 @@ fn events_api(response: &mut HttpResponseBuilder, reason: &Reason, id: Option<&s
 /// What a sender may know. Missing and wrong credentials read the same.
 fn message(reason: &Reason) -> Cow<'static, str> {
     match reason {
-        Reason::Unauthorized(_) => "the request does not carry a valid credential for this integration".into(),
+        Reason::Unauthorized(_) | Reason::Challenge => {
+            "the request does not carry a valid credential for this integration".into()
+        }
+        Reason::KeyUnavailable(_) => "what proves the sender cannot be had now; send again".into(),
         Reason::UnknownHook => "no such integration".into(),
         Reason::Disabled => "this integration is disabled".into(),
         other => other.to_string().into(),

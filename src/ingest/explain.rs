@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::fold::{Fold, seen_row};
 use super::inbound::Inbound;
 use super::interpret::{self, Interpretation, Interpreted, Material};
+use super::published::{self, Proved, PublishedTrace};
 use super::refusal::{Reason, Refusal};
 use super::snapshot::{Integration, Policy};
 use super::submission::{EventReceipt, Posted, Submission, Verdict};
@@ -46,6 +47,8 @@ pub struct Explanation {
     pub credential: Option<CredentialTrace>,
     /// How the signature was checked, where one is demanded.
     pub signature: Option<SignatureTrace>,
+    /// How what the sender's published keys must prove was checked, with the keys at hand.
+    pub published: Option<PublishedTrace>,
     /// Whether raw control characters had to be repaired before the body was JSON.
     pub repaired: bool,
     /// One entry an alert, then one an implied resolve that would act.
@@ -118,6 +121,12 @@ pub struct Match {
 pub async fn explain(app: &App, question: Question) -> Result<Explanation, StoreError> {
     let Question { provider, integration, options, inbound } = question;
     let admitted = integration.as_ref().map(|integration| admit(app, integration, provider, &inbound)).transpose();
+    let published = integration.as_ref().and_then(|integration| published::explain(app, integration, &inbound)).unzip();
+    let proved = published.1.unwrap_or_else(|| Ok(Proved::default()));
+    let admitted = admitted.and_then(|delivery_id| match proved {
+        Ok(proved) => Ok((delivery_id, proved)),
+        Err(reason) => Err(Refusal::new(reason, integration.as_ref())),
+    });
     let mut explanation = Explanation {
         r#type: provider.meta().kind,
         verdict: Verdict::Invalid,
@@ -127,6 +136,7 @@ pub async fn explain(app: &App, question: Question) -> Result<Explanation, Store
             Some(integration) if integration.policy == Policy::Signature => Some(signature(app, integration, &inbound).await?),
             _ => None,
         },
+        published: published.0,
         repaired: false,
         events: Vec::new(),
         ignored: Vec::new(),
@@ -148,8 +158,8 @@ pub async fn explain(app: &App, question: Question) -> Result<Explanation, Store
             explanation.refuse(refusal);
             Effects::Unknown
         }
-        (Ok(delivery_id), Some(integration)) => {
-            let submission = native::submission(integration, &inbound, &read, delivery_id.flatten());
+        (Ok((delivery_id, proved)), Some(integration)) => {
+            let submission = native::submission(integration, &inbound, &read, delivery_id.flatten(), proved);
             app.store.read(move |conn| effects(conn, &submission)).await?
         }
         (Ok(_), None) => Effects::Unknown,

@@ -13,7 +13,7 @@ use super::submission::{Effect, EventReceipt, Posted, Receipt, Submission};
 use crate::event::{ChangeEvent, Severity};
 use crate::id::{self, Kind};
 use crate::incident::{self, Actor, Arrival, Change, Incident, KeyState};
-use crate::store::ingest::{EventRow, IncidentRow, Key, Met, OutboxRow, ReplayRow, Rows, TombstoneRow};
+use crate::store::ingest::{EventRow, IncidentRow, Key, Met, OutboxRow, ReplayRow, RequestRow, Rows, TombstoneRow};
 use crate::time::Timestamp;
 
 pub use row::{quarantined, seen_row};
@@ -241,7 +241,8 @@ impl<'a> Fold<'a> {
     /// Adds the ledger row of a delivery that had its effect before.
     pub fn duplicate(&mut self, submission: &'a Submission, at: Timestamp) -> Receipt {
         if let Some(ledger) = &submission.ledger {
-            self.rows.requests.push(row::request(submission, ledger, "duplicate", at, None));
+            let row = row::request(submission, ledger, "duplicate", at, None);
+            self.rows.requests.push(RequestRow { message: Some(super::native::DUPLICATE), ..row });
         }
         Receipt::default()
     }

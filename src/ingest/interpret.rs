@@ -12,7 +12,7 @@ use crate::event::{Action, ChangeEvent, Event};
 use crate::incident::{Outcome, Report};
 use crate::json;
 use crate::provider::{
-    self, Clock, Compiled, Item, Mapped, Method, Normalised, Origin, Provider, Reply, Request, Unmapped, unmapped, webhook,
+    self, Clock, Compiled, Confirm, Item, Mapped, Method, Normalised, Origin, Provider, Reply, Request, Unmapped, unmapped, webhook,
 };
 use crate::time::Timestamp;
 
@@ -31,6 +31,8 @@ pub struct Interpreted {
     pub note: Option<Cow<'static, str>>,
     /// A handshake's answer.
     pub reply: Option<Reply>,
+    /// What a handshake asks us to visit.
+    pub confirm: Option<Confirm>,
     /// The id under which the tool delivers this body again, where the body names one.
     pub delivery_id: Option<String>,
     /// Whether raw control characters had to be repaired before the body was JSON.
@@ -113,6 +115,7 @@ pub fn native(material: &Material<'_>) -> Result<Interpreted, Reason> {
             warnings: normalised.warnings,
             note: normalised.note,
             reply: normalised.reply,
+            confirm: normalised.confirm,
             delivery_id: normalised.delivery_id,
             repaired,
         },

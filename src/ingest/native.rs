@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::inbound::{Done, Inbound};
 use super::interpret::{self, Interpreted, Material};
+use super::published::{self, Proved};
 use super::refusal::{Reason, Refusal};
 use super::snapshot::{Credential, CredentialKind, Integration, Policy};
 use super::submission::{Delivery, Mode, Submission, Verdict};
@@ -77,14 +78,19 @@ pub async fn accept(app: &App, found: &Found, inbound: &Inbound) -> Result<Done,
     found.hook.used(inbound.received_at);
     let proof = authorise(integration, inbound).map_err(|reason| lookup::failed(app, inbound.peer, refuse(reason)))?;
     proof.used(inbound.received_at);
+    let proved =
+        published::check(app, integration, inbound).await.map_err(|reason| lookup::failed(app, inbound.peer, refuse(reason)))?;
     app.limits.check(integration).map_err(refuse)?;
     app.committer.check(&integration.id).map_err(|refused| refuse(refused.into()))?;
-    let read = interpret(integration, inbound).await.map_err(refuse)?;
+    let mut read = interpret(integration, inbound).await.map_err(refuse)?;
+    if let Some(confirm) = &read.confirm {
+        read.note = Some(published::confirm(app, integration, confirm).await.map_err(refuse)?.into());
+    }
     let (verdict, message) = summary(&read);
     let meta = integration.meta();
     let status = read.reply.as_ref().map_or(meta.success_status, |reply| reply.status);
     let row = ledger::row(inbound, Some(meta), verdict, status, Some(message.clone()));
-    let submission = Submission { ledger: Some(row), ..submission(integration, inbound, &read, proof.delivery_id) };
+    let submission = Submission { ledger: Some(row), ..submission(integration, inbound, &read, proof.delivery_id, proved) };
     let receipt = app.commit(submission).await.map_err(|refused| refuse(refused.into()))?;
     if receipt.duplicate_of.is_some() {
         return Ok(Done { verdict: Some(Verdict::Duplicate), status, message: DUPLICATE.to_owned(), ..Done::default() });
@@ -99,8 +105,10 @@ pub fn submission(
     inbound: &Inbound,
     read: &Interpreted,
     delivery_id: Option<String>,
+    proved: Proved,
 ) -> Submission {
-    let delivery_id = delivery_id.or_else(|| read.delivery_id.clone()).or_else(|| named_delivery(integration, inbound));
+    let in_body = || read.delivery_id.clone().filter(|id| id.len() <= DELIVERY_ID_MAX);
+    let delivery_id = delivery_id.or_else(in_body).or_else(|| named_delivery(integration, inbound));
     Submission {
         tenant_id: Arc::clone(&integration.tenant_id),
         integration_id: Arc::clone(&integration.id),
@@ -113,7 +121,7 @@ pub fn submission(
         changes: read.changes.clone(),
         delivery: delivery_id.map(|id| Delivery {
             id,
-            body_hash: hex::encode(Sha256::digest(&inbound.body)),
+            body_hash: proved.digest.unwrap_or_else(|| hex::encode(Sha256::digest(&inbound.body))),
             remembered: Delivery::REMEMBERED,
         }),
     }
@@ -213,6 +221,7 @@ fn key<'a>(integration: &'a Integration, inbound: &Inbound, now: Timestamp) -> R
         .find_map(|presented| integration.credential(CredentialKind::Key, &CredentialHash::of(presented.key.expose()), now));
     match held {
         Some(credential) => Ok(Proof { credential: Some(credential), delivery_id: None }),
+        None if presented.is_empty() && integration.provider.is_challenged() => Err(Reason::Challenge),
         None if presented.is_empty() => Err(Reason::Unauthorized("the key is missing".to_owned())),
         None => Err(Reason::Unauthorized("the key is not this integration's".to_owned())),
     }

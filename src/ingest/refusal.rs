@@ -34,6 +34,9 @@ pub enum Reason {
     /// The credential or signature that the integration demands is missing or wrong. The text is for its owner's ledger only.
     #[error("{0}")]
     Unauthorized(String),
+    /// The credential is missing, and its sender waits to be asked for it: no failure, and answered as one all the same.
+    #[error("the credential was asked for")]
+    Challenge,
     /// The API token lacks the scope.
     #[error("the API token lacks the scope events:write")]
     Forbidden,
@@ -66,6 +69,9 @@ pub enum Reason {
     /// The service cannot promise anything now.
     #[error("the service cannot store events now; send again")]
     Unavailable,
+    /// What proves the sender cannot be had now; the text is for the integration's owner only.
+    #[error("what proves the sender cannot be had now: {0}")]
+    KeyUnavailable(String),
     /// The request's method is not one that this type has.
     #[error("the method is not allowed here")]
     MethodNotAllowed,
@@ -86,13 +92,14 @@ impl Reason {
             | Self::UnknownKey
             | Self::UnknownHook
             | Self::Unauthorized(_)
+            | Self::Challenge
             | Self::Forbidden
             | Self::Shielded => Verdict::Unauthorized,
             Self::WrongType(_) => Verdict::WrongType,
             Self::Disabled => Verdict::Disabled,
             Self::Limited { .. } => Verdict::Limited,
             Self::TooLarge(_) => Verdict::TooLarge,
-            Self::Unavailable => Verdict::Failed,
+            Self::Unavailable | Self::KeyUnavailable(_) => Verdict::Failed,
         }
     }
 

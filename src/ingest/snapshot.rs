@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use crate::provider::{Compiled, Meta, Provider};
 use crate::secret::{CredentialHash, Secret};
 use crate::signature::Scheme;
+use crate::signature::published::Published;
 use crate::time::Timestamp;
 
 /// What must hold before a request of an integration counts.
@@ -133,6 +134,8 @@ pub struct Integration {
     pub policy: Policy,
     /// How its tool signs, options applied.
     pub scheme: Scheme,
+    /// What its sender must prove by keys that it publishes.
+    pub published: Option<Published>,
     /// The options, compiled.
     pub options: Compiled,
     /// Requests a minute; 0: no limit.

@@ -97,7 +97,6 @@ fn what_the_operator_names_is_allowed_in_every_spelling() {
 }
 
 fn client(allowed: &[&str]) -> Client {
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let allowed: Vec<_> = allowed.iter().map(|net| net.parse().unwrap()).collect();
     Client::new(Guard::new(&allowed), Plain::Inside, Duration::from_millis(500), 1024).unwrap()
 }

@@ -13,8 +13,11 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::sns::{self, Envelope, Kind};
-use super::{Clock, Compiled, Item, Meta, Normalised, OptionProblem, Provider, Reply, Request, Resolves, Unmapped, read};
+use super::{
+    Clock, Compiled, Confirm, Item, Meta, Normalised, OptionProblem, Provider, Reply, Request, Resolves, Unmapped, read,
+};
 use crate::signature::Scheme;
+use crate::signature::published::{Published, sns as sns_rules};
 use crate::time::Timestamp;
 
 pub(super) mod alarm;
@@ -74,6 +77,12 @@ impl Provider for CloudWatch {
         Ok(normalised)
     }
 
+    fn published(&self, options: &Compiled) -> Option<Published> {
+        let options = options.get::<Options>()?;
+        let rules = sns_rules::Rules { topics: options.topics.clone(), required: options.verified() };
+        (rules.required || !rules.topics.is_empty()).then_some(Published::Sns(rules))
+    }
+
     fn compile(&self, options: &Value) -> Result<Compiled, Vec<OptionProblem>> {
         Options::read(options).map(Compiled::new)
     }
@@ -130,7 +139,14 @@ fn enveloped(envelope: &Envelope<'_>, at: &str, options: &Options, request: &Req
         }
         Kind::SubscriptionConfirmation => {
             let topic = read::field(envelope.fields, "TopicArn").unwrap_or("(unnamed)".into());
-            normalised.note = Some(options.pending(&topic).into());
+            let named = options.topics.iter().find(|named| **named == topic);
+            normalised.confirm = named
+                .zip(envelope.text("SubscribeURL"))
+                .map(|(topic, url)| Confirm { topic: topic.clone(), url: url.to_owned() });
+            normalised.note = Some(match normalised.confirm {
+                Some(_) => format!("the subscription of {topic} is confirmed by a visit to its SubscribeURL").into(),
+                None => options.pending(&topic).into(),
+            });
             normalised.reply = Some(Reply::ok("{\"status\":\"success\"}"));
         }
         Kind::UnsubscribeConfirmation => {

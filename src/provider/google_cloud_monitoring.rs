@@ -16,8 +16,10 @@ use super::{Clock, Compiled, Item, Mapped, Meta, Normalised, OptionProblem, Orig
 use super::{labels, mapping, read, tokens};
 use crate::event::{Action, DedupKey, Event, Severity};
 use crate::signature::Scheme;
+use crate::signature::published::{Published, oidc};
 use crate::time::Timestamp;
 
+mod options;
 mod push;
 
 /// Google Cloud Monitoring.
@@ -65,13 +67,17 @@ impl Provider for GoogleCloudMonitoring {
         }
     }
 
+    fn published(&self, options: &Compiled) -> Option<Published> {
+        options.get::<oidc::Rules>().cloned().map(Published::Oidc)
+    }
+
+    /// Its webhook channel answers a challenge, and sends no credential before one.
+    fn is_challenged(&self) -> bool {
+        true
+    }
+
     fn compile(&self, options: &Value) -> Result<Compiled, Vec<OptionProblem>> {
-        match options {
-            Value::Null => Ok(Compiled::none()),
-            Value::Object(members) if members.values().all(Value::is_null) => Ok(Compiled::none()),
-            Value::Object(members) => Err(members.keys().map(|name| OptionProblem::unknown(name, &[])).collect()),
-            _ => Err(vec![OptionProblem::new("options", "must be an object")]),
-        }
+        Ok(options::read(options)?.map_or(Compiled::none(), Compiled::new))
     }
 }
 

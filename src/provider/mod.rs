@@ -57,6 +57,7 @@ use serde_json::Value;
 
 use crate::event::{ChangeEvent, Event};
 use crate::signature::Scheme;
+use crate::signature::published::Published;
 
 pub use body::has_parameters;
 pub use registry::Registry;
@@ -111,6 +112,17 @@ pub trait Provider: Send + Sync {
     /// The header, in lower case, with a delivery's id, given an integration's options.
     fn delivery_header<'a>(&self, _options: &'a Compiled) -> Option<&'a str> {
         self.meta().delivery_header
+    }
+
+    /// What the sender must prove by keys that it publishes, given an integration's options; `None`: nothing.
+    fn published(&self, _options: &Compiled) -> Option<Published> {
+        None
+    }
+
+    /// Whether it sends a user name and password only to who has asked for them by a 401: its first request brings none, and is no
+    /// attempt at anything.
+    fn is_challenged(&self) -> bool {
+        false
     }
 
     /// Compiles an integration's options, once, when they are saved or loaded.
@@ -294,6 +306,9 @@ pub struct Normalised {
     /// The answer a handshake needs; a request with one makes no event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply: Option<Reply>,
+    /// What the handshake asks us to visit; only where it is proved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<Confirm>,
     /// The id under which the tool guarantees to deliver this body again, where it writes one into it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivery_id: Option<String>,
@@ -308,6 +323,15 @@ pub struct Reply {
     pub headers: Vec<(&'static str, String)>,
     /// The body, JSON.
     pub body: String,
+}
+
+/// A subscription that is confirmed by a visit.
+#[derive(Debug, PartialEq, Eq, Clone, Serialize)]
+pub struct Confirm {
+    /// The topic, which the integration names.
+    pub topic: String,
+    /// The address to visit, as sent.
+    pub url: String,
 }
 
 impl Reply {

@@ -146,6 +146,7 @@ fn integration(row: IntegrationRow, rows: Vec<CredentialRow>, sealer: &Sealer, t
         deleted: row.deleted_at.is_some(),
         policy,
         scheme,
+        published: provider.published(&options),
         options,
         rate_limit_per_minute: u32::try_from(row.rate_limit_per_minute).unwrap_or(0),
         timers: Timers {

@@ -9,6 +9,7 @@ mod support;
 
 mod causes;
 mod cli;
+mod clouds;
 mod conformance;
 mod crash;
 mod e2e;

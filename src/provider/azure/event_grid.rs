@@ -63,7 +63,7 @@ pub(super) fn item(body: &Value, at: String, now: Timestamp) -> Item {
     let severity = read::first(body, &["data.severity", "data.level"]).and_then(|found| tokens::severity(&found.text));
     let mut event = Event::new(action, dedup_key, &summary, &source, severity.unwrap_or(Severity::Error));
     event.key_guessed = guessed;
-    event.class = Some(kind.into_owned());
+    event.class = Some(kind.into_owned()).filter(|kind| !kind.is_empty());
     event.custom_details = Some(body.clone());
     // When it was sent, which orders nothing: the state may be older.
     event.starts_at = Timestamp::trusted(body.get("eventTime").or_else(|| body.get("time")).and_then(read::time), now);

@@ -51,6 +51,11 @@ impl Options {
         Ok(read)
     }
 
+    /// Whether messages must be signed by SNS.
+    pub(super) fn verified(&self) -> bool {
+        self.verify.unwrap_or(!self.topics.is_empty())
+    }
+
     /// What is said of a subscription that waits.
     pub(super) fn pending(&self, topic: &str) -> String {
         format!(

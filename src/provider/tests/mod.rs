@@ -14,6 +14,7 @@ use crate::event::Action;
 use crate::time::Timestamp;
 
 mod clocks;
+mod clouds;
 mod guesses;
 mod identity;
 mod pairs;
