@@ -10,10 +10,11 @@ use serde_json::{Map, Value, json};
 use super::Session;
 use super::args::{Header, TextPair, json_or_file, read_file};
 use super::failure::usage;
-use super::http_file::{self, RawRequest};
 use super::lookup::{self, Named};
 use super::output::Output;
 use super::read::{array, first, plain, text};
+use crate::provider::Headers;
+use crate::provider::fixture::Fixture;
 
 /// Arguments of `explain`.
 #[derive(Args)]
@@ -21,22 +22,30 @@ use super::read::{array, first, plain, text};
   callbox explain grafana --file body.json
   callbox explain alertmanager --file request.http --integration prod
   callbox explain github --file body.json --header 'X-Hub-Signature-256: sha256=…' --integration ci
+  callbox explain prtg --method GET --query sensorid=2043 --query status=Down
   callbox explain webhook --file body.json --recipe tally.toml
   callbox explain webhook --file body.json --options '{\"mapping\":{\"summary\":\"$.title\"}}'
 
-A file that ends in .http holds the request as it goes over the wire: request line, headers, a blank line, the body. Nothing is
-written and nobody is notified. With --integration its secret, its options and its open incidents are used.")]
+A file that ends in .http holds the request as it goes over the wire: request line, headers, a blank line, the body, which may be
+gzip if Content-Encoding says so. Nothing is written and nobody is notified. With --integration its secret, its options and its open
+incidents are used.")]
 pub struct ExplainArgs {
     /// The tool: alertmanager, grafana, datadog, events, webhook, …
     #[arg(value_name = "TYPE")]
     pub kind: String,
     /// The body, or a whole request if it ends in .http; - for standard input
+    #[arg(long, required_unless_present = "query")]
+    pub file: Option<PathBuf>,
+    /// The method of the request [default: that of the file, or POST]
     #[arg(long)]
-    pub file: PathBuf,
-    /// A header of the request; repeatable
+    pub method: Option<String>,
+    /// The path below the integration's URL, such as api/v2/alerts
+    #[arg(long, value_name = "PATH")]
+    pub subpath: Option<String>,
+    /// A header of the request, in place of the file's; repeatable
     #[arg(long = "header", value_name = "NAME: VALUE")]
     pub headers: Vec<Header>,
-    /// A parameter of the request; repeatable
+    /// A parameter of the request, in place of the file's; repeatable
     #[arg(long = "query", value_name = "NAME=VALUE")]
     pub query: Vec<TextPair>,
     /// As if it came to this integration, by name or id
@@ -69,19 +78,16 @@ impl ExplainArgs {
     }
 
     fn to_body(&self) -> anyhow::Result<Map<String, Value>> {
-        let bytes = read_file(&self.file)?;
-        let mut request = if self.file.extension().is_some_and(|extension| extension == "http") {
-            http_file::split(&bytes)?
-        } else {
-            RawRequest { body: bytes, ..RawRequest::default() }
-        };
-        request.headers.extend(self.headers.iter().cloned());
-        request.query.extend(self.query.iter().map(|pair| (pair.name.clone(), pair.value.clone())));
-        let headers = request.headers.into_iter().map(|header| (header.name, header.value));
+        let request = self.request()?;
+        let headers = self.headers.iter().map(|header| (header.name.as_str(), header.value.as_str())).collect();
+        let query = self.query.iter().map(|pair| (pair.name.as_str(), pair.value.as_str())).collect();
         let mut body = Map::new();
-        body.insert("headers".to_owned(), object(headers));
-        body.insert("query".to_owned(), object(request.query));
-        body.insert("body_base64".to_owned(), STANDARD.encode(request.body).into());
+        body.insert("method".to_owned(), self.method.as_ref().unwrap_or(&request.method).to_ascii_uppercase().into());
+        body.insert("subpath".to_owned(), self.subpath.as_deref().unwrap_or_else(|| request.subpath()).into());
+        body.insert("headers".to_owned(), object(request.headers.iter(), headers));
+        let in_file = request.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        body.insert("query".to_owned(), object(in_file, query));
+        body.insert("body_base64".to_owned(), STANDARD.encode(&request.body).into());
         if let Some(options) = &self.options {
             body.insert("options".to_owned(), json_or_file("--options", options)?);
         }
@@ -94,11 +100,37 @@ impl ExplainArgs {
         }
         Ok(body)
     }
+
+    /// The request as the file has it: a whole one, or the body of a plain post.
+    fn request(&self) -> anyhow::Result<Fixture> {
+        let bytes = self.file.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        match &self.file {
+            Some(file) if file.extension().is_some_and(|extension| extension == "http") => {
+                Fixture::parse(&bytes).map_err(|why| usage(format!("{}: {why}", file.display())))
+            }
+            _ => Ok(Fixture {
+                method: "POST".to_owned(),
+                path: String::new(),
+                query: Vec::new(),
+                headers: Headers::default(),
+                body: bytes,
+            }),
+        }
+    }
 }
 
-/// Of a name given twice the last counts, so that a flag wins over the file.
-fn object(pairs: impl IntoIterator<Item = (String, String)>) -> Value {
-    Value::Object(pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect())
+/// Pairs by name; of a name that comes several times every value, in order. A name given as a flag has nothing from the file.
+fn object<'a>(file: impl Iterator<Item = (&'a str, &'a str)>, flags: Vec<(&'a str, &'a str)>) -> Value {
+    let kept = file.filter(|(name, _)| flags.iter().all(|(flag, _)| flag != name));
+    let mut map: Map<String, Value> = Map::new();
+    for (name, value) in kept.chain(flags.iter().copied()) {
+        match map.get_mut(name) {
+            None => drop(map.insert(name.to_owned(), value.into())),
+            Some(Value::Array(values)) => values.push(value.into()),
+            Some(first) => *first = json!([first.take(), value]),
+        }
+    }
+    map.into()
 }
 
 /// Parts of the trace that have a place of their own below; the rest is printed as it is, so that nothing is left out.
@@ -203,7 +235,8 @@ mod tests {
     async fn a_request_file_is_taken_apart_and_flags_win() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.http");
-        std::fs::write(&file, b"POST /x?a=1&b=2 HTTP/1.1\r\nX-A: file\r\nX-B: b\r\n\r\n{\"t\": 1}").unwrap();
+        let request = b"PUT /api/integrations/x/HOOK/c/d?a=1&b=2&a=4 HTTP/1.1\r\nX-A: file\r\nX-B: b\r\nx-b: c\r\n\r\n{\"t\": 1}";
+        std::fs::write(&file, request).unwrap();
         let server = Server::start([Answer::json(200, r#"{"verdict":"accepted"}"#)]);
         let line = ["callbox", "explain", "grafana", "--file", file.to_str().unwrap(), "--header", "x-a: flag", "--query", "b=3"];
         let more = ["--integration", "int_01j9zzzzzzzzzzzzzzzzzzzzzz", "--options", "{\"o\":true}"];
@@ -212,10 +245,22 @@ mod tests {
         let seen = server.requests();
         assert_eq!(seen[0].line, "POST /api/v1/explain/grafana HTTP/1.1");
         let expected = json!({
-            "headers": {"x-a": "flag", "x-b": "b"}, "query": {"a": "1", "b": "3"}, "body_base64": STANDARD.encode("{\"t\": 1}"),
+            "method": "PUT", "subpath": "c/d", "headers": {"x-a": "flag", "x-b": ["b", "c"]},
+            "query": {"a": ["1", "4"], "b": "3"}, "body_base64": STANDARD.encode("{\"t\": 1}"),
             "integration_id": "int_01j9zzzzzzzzzzzzzzzzzzzzzz", "options": {"o": true},
         });
         assert_eq!(seen[0].json(), expected);
+    }
+
+    #[tokio::test]
+    async fn a_query_is_a_request_without_a_file() {
+        let server = Server::start([Answer::json(200, r#"{"verdict":"accepted"}"#)]);
+        let line = ["callbox", "explain", "prtg", "--method", "get", "--query", "a=1", "--query", "a=2", "--subpath", "x"];
+        let cli = Cli::try_parse_from(line).map_err(|error| error.to_string()).ok().unwrap();
+        dispatch(&server.session(), cli.command).await.unwrap();
+        let expected = json!({"method": "GET", "subpath": "x", "headers": {}, "query": {"a": ["1", "2"]}, "body_base64": ""});
+        assert_eq!(server.requests()[0].json(), expected);
+        assert!(Cli::try_parse_from(["callbox", "explain", "prtg"]).is_err(), "nothing to explain");
     }
 
     #[test]

@@ -11,7 +11,6 @@ pub mod event;
 pub mod explain;
 pub mod failure;
 pub mod fixture;
-pub mod http_file;
 pub mod incident;
 pub mod integration;
 pub mod local;

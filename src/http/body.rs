@@ -7,7 +7,7 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HeaderMap};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HeaderMap, HeaderValue};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use flate2::read::MultiGzDecoder;
 use futures_util::StreamExt;
@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use crate::ingest::refusal::Reason;
+use crate::provider::Headers;
 
 /// The limit of the PagerDuty routes, in decoded bytes (512 KiB; clients cut at 512,000).
 pub const PAGERDUTY_MAX: usize = 524_288;
@@ -64,7 +65,7 @@ impl Bodies {
     /// Too large, too slow, not decodable, of an unknown encoding, or beyond the budget.
     pub async fn read(&self, headers: &HeaderMap, payload: &mut Payload, limit: usize) -> Result<Body, Reason> {
         let deadline = Instant::now() + self.timeout;
-        let encoding = encoding(headers)?;
+        let encoding = encoding(headers.get_all(CONTENT_ENCODING).map(HeaderValue::as_bytes))?;
         let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
         if declared.is_some_and(|length| length > limit as u64) {
             if declared.is_some_and(|length| length <= DRAIN_MAX as u64) && !headers.contains_key(EXPECT) {
@@ -109,10 +110,23 @@ impl Bodies {
     }
 }
 
-fn encoding(headers: &HeaderMap) -> Result<Encoding, Reason> {
+/// Takes the content encoding that `headers` name off a body that is whole already, as [`Bodies::read`] takes it off one that comes by
+/// a socket.
+///
+/// # Errors
+/// Over `limit` bytes once decoded, not decodable, or of an unknown encoding.
+pub fn decode(headers: &Headers, wire: Bytes, limit: usize) -> Result<Bytes, Reason> {
+    match encoding(headers.all(CONTENT_ENCODING.as_str()).map(str::as_bytes))? {
+        Encoding::Gzip => gunzip(&wire, limit),
+        Encoding::Identity if wire.len() > limit => Err(Reason::TooLarge(limit)),
+        Encoding::Identity => Ok(wire),
+    }
+}
+
+fn encoding<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Result<Encoding, Reason> {
     let mut found = Encoding::Identity;
-    for value in headers.get_all(CONTENT_ENCODING) {
-        let value = value.to_str().map_err(|_| Reason::UnknownEncoding)?;
+    for value in values {
+        let value = str::from_utf8(value).map_err(|_| Reason::UnknownEncoding)?;
         for coding in value.split(',').map(str::trim).filter(|coding| !coding.is_empty()) {
             match coding.to_ascii_lowercase().as_str() {
                 "identity" => {}
@@ -170,11 +184,7 @@ mod tests {
 
     #[test]
     fn encodings_are_known_or_refused() {
-        let of = |value: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.append(CONTENT_ENCODING, actix_web::http::header::HeaderValue::from_static(value));
-            encoding(&headers).err()
-        };
+        let of = |value: &str| encoding([value.as_bytes()]).err();
         assert_eq!(of("gzip"), None);
         assert_eq!(of("identity"), None);
         assert_eq!(of("GZIP"), None);
@@ -182,5 +192,18 @@ mod tests {
         for unknown in ["br", "foo", "deflate", "zstd"] {
             assert_eq!(of(unknown), Some(Reason::UnknownEncoding), "{unknown}");
         }
+    }
+
+    #[test]
+    fn a_body_in_memory_is_decoded_like_one_from_a_socket() {
+        let of = |coding: Option<&str>, wire: &[u8], limit| {
+            decode(&Headers::new(coding.map(|coding| ("Content-Encoding", coding))), Bytes::copy_from_slice(wire), limit)
+        };
+        assert_eq!(of(None, b"hello", 5).unwrap(), "hello");
+        assert_eq!(of(None, b"hello", 4), Err(Reason::TooLarge(4)));
+        assert_eq!(of(Some("gzip"), &packed(b"hello"), 5).unwrap(), "hello");
+        assert_eq!(of(Some("gzip"), &packed(&[b'x'; 1001]), 1000), Err(Reason::TooLarge(1000)));
+        assert_eq!(of(Some("gzip"), b"hello", 5), Err(Reason::BadEncoding));
+        assert_eq!(of(Some("br"), b"hello", 5), Err(Reason::UnknownEncoding));
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::fold::{Fold, seen_row};
 use super::inbound::Inbound;
-use super::interpret::{self, Interpretation, Interpreted, Material};
+use super::interpret::{Interpretation, Interpreted};
 use super::published::{self, Proved, PublishedTrace};
 use super::refusal::{Reason, Refusal};
 use super::snapshot::{Integration, Policy};
@@ -32,6 +32,8 @@ pub struct Question {
     pub options: Option<Compiled>,
     /// The request.
     pub inbound: Inbound,
+    /// Why its body cannot be read, where it cannot; the request is without one then.
+    pub unread: Option<Reason>,
 }
 
 /// Everything that a post of the same bytes would do, and why.
@@ -119,7 +121,10 @@ pub struct Match {
 /// # Errors
 /// The store cannot be read.
 pub async fn explain(app: &App, question: Question) -> Result<Explanation, StoreError> {
-    let Question { provider, integration, options, inbound } = question;
+    let Question { provider, integration, options, inbound, unread } = question;
+    if let Some(reason) = unread {
+        return Ok(Explanation::unread(app, provider, integration.as_ref(), reason));
+    }
     let admitted = integration.as_ref().map(|integration| admit(app, integration, provider, &inbound)).transpose();
     let published = integration.as_ref().and_then(|integration| published::explain(app, integration, &inbound)).unzip();
     let proved = published.1.unwrap_or_else(|| Ok(Proved::default()));
@@ -128,24 +133,17 @@ pub async fn explain(app: &App, question: Question) -> Result<Explanation, Store
         Err(reason) => Err(Refusal::new(reason, integration.as_ref())),
     });
     let mut explanation = Explanation {
-        r#type: provider.meta().kind,
-        verdict: Verdict::Invalid,
-        message: String::new(),
         credential: integration.as_ref().map(|integration| credential(integration, &inbound)),
         signature: match &integration {
             Some(integration) if integration.policy == Policy::Signature => Some(signature(app, integration, &inbound).await?),
             _ => None,
         },
-        published: published.0,
-        repaired: false,
-        events: Vec::new(),
-        ignored: Vec::new(),
-        changes: Vec::new(),
-        warnings: Vec::new(),
+            published: published.0,
+            ..Explanation::of(provider)
     };
     let none = Compiled::none();
     let options = options.as_ref().or(integration.as_ref().map(|integration| &integration.options)).unwrap_or(&none);
-    let mut read = match interpret::native(&Material { provider, options, inbound: &inbound }) {
+    let mut read = match native::interpret(provider, options, &inbound).await {
         Ok(read) => read,
         Err(reason) => {
             explanation.refuse(admitted.err().unwrap_or_else(|| Refusal::new(reason, integration.as_ref())));
@@ -172,6 +170,35 @@ pub async fn explain(app: &App, question: Question) -> Result<Explanation, Store
 }
 
 impl Explanation {
+    /// Of a request of which nothing is known yet.
+    fn of(provider: &dyn Provider) -> Self {
+        Self {
+            r#type: provider.meta().kind,
+            verdict: Verdict::Invalid,
+            message: String::new(),
+            credential: None,
+            signature: None,
+            published: None,
+            repaired: false,
+            events: Vec::new(),
+            ignored: Vec::new(),
+            changes: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Of a request whose body cannot be read. A post looks at its path before, and at its credential no more.
+    fn unread(app: &App, provider: &dyn Provider, integration: Option<&Arc<Integration>>, reason: Reason) -> Self {
+        let mut explanation = Self::of(provider);
+        let lost = integration.and_then(|integration| native::is_at(app, integration, provider.meta().kind).err());
+        let reason = match reason {
+            Reason::TooLarge(_) => Reason::TooLarge(integration.map_or(app.native_body, |of| native::body_limit(app, of))),
+            reason => reason,
+        };
+        explanation.refuse(lost.unwrap_or_else(|| Refusal::new(reason, integration)));
+        explanation
+    }
+
     /// What is not accepted has its reason for a message; what the body says is shown all the same.
     fn refuse(&mut self, refusal: Refusal) {
         (self.verdict, self.message) = (refusal.verdict, refusal.reason.to_string());

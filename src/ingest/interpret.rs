@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::inbound::Inbound;
 use super::refusal::Reason;
-use super::snapshot::Integration;
 use super::submission::Posted;
 use crate::event::{Action, ChangeEvent, Event};
 use crate::incident::{Outcome, Report};
@@ -68,13 +67,6 @@ pub struct Material<'a> {
     pub options: &'a Compiled,
     /// The request.
     pub inbound: &'a Inbound,
-}
-
-impl<'a> Material<'a> {
-    /// Of a request to an integration.
-    pub fn of(integration: &'a Integration, inbound: &'a Inbound) -> Self {
-        Self { provider: integration.provider, options: &integration.options, inbound }
-    }
 }
 
 /// Reads a body as its tool's. An ugly page beats a lost one: whatever the tool does not send becomes a catch-all event.

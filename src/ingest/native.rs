@@ -13,6 +13,7 @@ use super::submission::{Delivery, Mode, Submission, Verdict};
 use super::{ledger, lookup};
 use crate::app::App;
 use crate::incident::Actor;
+use crate::provider::{Compiled, Provider};
 use crate::secret::{CredentialHash, Secret};
 use crate::signature;
 use crate::time::Timestamp;
@@ -65,6 +66,12 @@ pub fn body_limit(app: &App, integration: &Integration) -> usize {
     integration.native_body_limit.unwrap_or(app.native_body)
 }
 
+/// The most that any integration may send: what is read of a request whose integration is not known yet.
+pub fn largest_body(app: &App) -> usize {
+    let snapshot = app.directory.snapshot();
+    snapshot.integrations.values().map(|integration| body_limit(app, integration)).fold(app.native_body, usize::max)
+}
+
 /// Accepts a native request, or says why not.
 ///
 /// # Errors
@@ -82,7 +89,7 @@ pub async fn accept(app: &App, found: &Found, inbound: &Inbound) -> Result<Done,
         published::check(app, integration, inbound).await.map_err(|reason| lookup::failed(app, inbound.peer, refuse(reason)))?;
     app.limits.check(integration).map_err(refuse)?;
     app.committer.check(&integration.id).map_err(|refused| refuse(refused.into()))?;
-    let mut read = interpret(integration, inbound).await.map_err(refuse)?;
+    let mut read = interpret(integration.provider, &integration.options, inbound).await.map_err(refuse)?;
     if let Some(confirm) = &read.confirm {
         read.note = Some(published::confirm(app, integration, confirm).await.map_err(refuse)?.into());
     }
@@ -141,12 +148,16 @@ fn named_delivery(integration: &Integration, inbound: &Inbound) -> Option<String
 /// Bodies from this size are read off the async threads.
 const LARGE: usize = 256 * 1024;
 
-async fn interpret(integration: &Arc<Integration>, inbound: &Inbound) -> Result<Interpreted, Reason> {
+/// Reads a request as its tool's: [`interpret::native`], without holding up other requests.
+///
+/// # Errors
+/// Those of [`interpret::native`].
+pub async fn interpret(provider: &'static dyn Provider, options: &Compiled, inbound: &Inbound) -> Result<Interpreted, Reason> {
     if inbound.body.len() < LARGE {
-        return interpret::native(&Material::of(integration, inbound));
+        return interpret::native(&Material { provider, options, inbound });
     }
-    let (integration, inbound) = (Arc::clone(integration), inbound.clone());
-    tokio::task::spawn_blocking(move || interpret::native(&Material::of(&integration, &inbound)))
+    let (options, inbound) = (options.clone(), inbound.clone());
+    tokio::task::spawn_blocking(move || interpret::native(&Material { provider, options: &options, inbound: &inbound }))
         .await
         .unwrap_or(Err(Reason::Unavailable))
 }

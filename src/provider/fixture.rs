@@ -14,6 +14,8 @@ use crate::time::{SECOND, Timestamp};
 
 /// The header of a fixture that holds its integration's options.
 pub const OPTIONS: &str = "x-fixture-options";
+/// The one subpath that is routed without a hook before it.
+const WITHOUT_HOOK: &str = "api/v2/alerts";
 /// When every fixture counts as received: 2026-01-02T04:00:00Z.
 pub const RECEIVED_AT: Timestamp = Timestamp(1_767_326_400 * SECOND);
 
@@ -41,11 +43,11 @@ pub enum NotARequest {
     /// The part above the empty line is not UTF-8.
     #[error("the header is not UTF-8")]
     NotUtf8,
-    /// The first line is not `METHOD TARGET`.
+    /// The first line is not a method in capitals and a path or URL.
     #[error("the first line is not a request line such as `POST /path HTTP/1.1`")]
     RequestLine,
-    /// A header line has no colon.
-    #[error("line {0} of the header has no colon")]
+    /// A header line is no name, colon and value.
+    #[error("line {0} of the header is not `Name: value`")]
     HeaderLine(usize),
 }
 
@@ -62,9 +64,14 @@ impl Fixture {
         let (Some(method), Some(target)) = (words.next(), words.next()) else {
             return Err(NotARequest::RequestLine);
         };
+        let is_target = target.starts_with('/') || target.contains("://");
+        if !is_target || !method.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            return Err(NotARequest::RequestLine);
+        }
         let mut headers = Vec::new();
         for (number, line) in lines.enumerate() {
-            headers.push(line.split_once(':').ok_or(NotARequest::HeaderLine(number + 2))?);
+            let header = line.split_once(':').filter(|(name, _)| !name.is_empty() && !name.contains(char::is_whitespace));
+            headers.push(header.ok_or(NotARequest::HeaderLine(number + 2))?);
         }
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         Ok(Self {
@@ -129,10 +136,12 @@ impl Fixture {
         outcome
     }
 
-    /// The path below the integration: what follows `/api/integrations/{type}/{hook}/`; empty for the integration itself.
+    /// The path below the integration: what follows `/api/integrations/{type}/{hook}/`; empty for the integration itself. The hook is
+    /// not in the path of a tool that sends it as a password.
     pub fn subpath(&self) -> &str {
-        let below = self.path.trim_start_matches('/').strip_prefix("api/integrations/").unwrap_or_default();
-        below.splitn(3, '/').nth(2).unwrap_or_default()
+        let (_, below) = self.path.split_once("/api/integrations/").unwrap_or_default();
+        let (_, below) = below.split_once('/').unwrap_or_default();
+        if below == WITHOUT_HOOK { below } else { below.split_once('/').unwrap_or_default().1 }
     }
 }
 
@@ -184,8 +193,20 @@ mod tests {
         let error = |text: &[u8]| Fixture::parse(text).unwrap_err();
         assert_eq!(error(b"POST / HTTP/1.1\nA: b"), NotARequest::NoEmptyLine);
         assert_eq!(error(b"POST\n\n"), NotARequest::RequestLine);
+        assert_eq!(error(b"POST nowhere\n\n"), NotARequest::RequestLine);
+        assert_eq!(error(b"{\"a\": /1}\n\n"), NotARequest::RequestLine, "a body alone");
         assert_eq!(error(b"POST /\nA: b\nnope\n\n"), NotARequest::HeaderLine(3));
+        assert_eq!(error(b"POST /\n{\"a\" : 1}\n\n"), NotARequest::HeaderLine(2));
         assert_eq!(error(b"POST /\nA: \xff\n\n"), NotARequest::NotUtf8);
+    }
+
+    #[test]
+    fn a_subpath_is_below_the_integration() {
+        let of = |target: &str| Fixture::parse(format!("POST {target} HTTP/1.1\n\n").as_bytes()).unwrap().subpath().to_owned();
+        assert_eq!(of("https://callbox.example/below/api/integrations/alertmanager/HOOK/api/v2/alerts?a=b"), "api/v2/alerts");
+        assert_eq!(of("/api/integrations/alertmanager/api/v2/alerts"), "api/v2/alerts", "the hook is a password");
+        assert_eq!(of("/api/integrations/alertmanager/HOOK"), "");
+        assert_eq!(of("/api/integrations/alertmanager/HOOK/"), "");
     }
 
     #[test]

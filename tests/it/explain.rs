@@ -27,6 +27,7 @@ use sample::{Sample, fixtures, payloads};
 
 mod compare;
 mod mutate;
+mod request;
 mod sample;
 mod service;
 
@@ -221,6 +222,7 @@ impl Sender {
             integration: Some(Arc::clone(&found.integration)),
             options: None,
             inbound: inbound.clone(),
+            unread: None,
         };
         let explanation = explain::explain(&self.running.app, question).await.unwrap();
         let done = match native::accept(&self.running.app, found, &inbound).await {

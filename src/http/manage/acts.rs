@@ -1,30 +1,22 @@
-//! What goes through the ingest path although no tool sent it: acts of people, explain, tests.
+//! What goes through the ingest path although no tool sent it: acts of people, and tests.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::Instant;
 
-use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse, web};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
-use super::fields::Fields;
-use super::{id_of, incidents, unknown};
+use super::{id_of, incidents};
 use crate::app::App;
 use crate::error::{ApiError, Problem};
 use crate::event::{Action, DedupKey, Event, Severity};
 use crate::http::auth::{Caller, Scope};
-use crate::id::{self, Kind};
+use crate::id::Kind;
 use crate::incident::{Actor, Status};
-use crate::ingest::explain::{self as explaining, Question};
-use crate::ingest::inbound::{Inbound, Route};
 use crate::ingest::interpret::posted;
 use crate::ingest::snapshot::Integration;
 use crate::ingest::submission::Refused;
 use crate::ingest::{acts, timers};
-use crate::provider::{self, Clock, Compiled, Headers, Provider};
+use crate::provider::{self, Clock, Compiled, Provider};
 use crate::store;
 
 /// What the store could not promise, for whoever asked.
@@ -95,29 +87,6 @@ pub async fn test(app: web::Data<App>, caller: Caller, path: web::Path<String>) 
     })))
 }
 
-/// `POST /explain/{type}`
-pub async fn explain(
-    app: web::Data<App>,
-    caller: Caller,
-    path: web::Path<String>,
-    request: HttpRequest,
-    payload: web::Payload,
-) -> Result<HttpResponse, ApiError> {
-    caller.need(Scope::IntegrationsRead)?;
-    let provider =
-        app.tools.by_type(&path).ok_or_else(|| ApiError::field("type", unknown("unknown type", &path, &app.tools.names())))?;
-    let mut fields = Fields::read(&request, payload).await?;
-    let integration_id = fields.text("integration_id", 64).flatten();
-    let options = fields.object("options").flatten();
-    let inbound = inbound(&app, &mut fields);
-    fields.finish()?;
-    let integration = integration_id.map(|id| integration(&app, &caller, &id)).transpose()?;
-    let options = options.map(|options| compile(provider, &options)).transpose()?;
-    let question = Question { provider, integration, options, inbound: inbound? };
-    let explanation = explaining::explain(&app, question).await?;
-    Ok(HttpResponse::Ok().json(explaining::to_json(&explanation)))
-}
-
 /// Options that compile.
 ///
 /// # Errors
@@ -127,48 +96,4 @@ pub fn compile(provider: &dyn Provider, options: &Value) -> Result<Compiled, Api
         let problem = |found: provider::OptionProblem| Problem::new(format!("options.{}", found.option), found.problem);
         ApiError::Invalid(problems.into_iter().map(problem).collect())
     })
-}
-
-/// The request that is to be explained, as it would have come by a socket.
-fn inbound(app: &App, fields: &mut Fields) -> Result<Inbound, ApiError> {
-    let headers = fields.object("headers").flatten().unwrap_or_default();
-    let query = fields.object("query").flatten().unwrap_or_default();
-    let text = fields.raw("body");
-    let packed = fields.raw("body_base64");
-    let method = fields.text("method", 10).flatten().unwrap_or_else(|| "POST".to_owned());
-    let subpath = fields.text("subpath", 200).flatten().unwrap_or_default();
-    let body = match (text, packed) {
-        (Some(Value::String(text)), None) => Bytes::from(text),
-        // A body given as JSON is that JSON.
-        (Some(value), None) => Bytes::from(value.to_string()),
-        (None, Some(Value::String(packed))) => {
-            Bytes::from(STANDARD.decode(packed.trim()).map_err(|_| ApiError::field("body_base64", "must be base64"))?)
-        }
-        (None, None) => Bytes::new(),
-        _ => return Err(ApiError::field("body", "give either body or body_base64")),
-    };
-    let pairs = |value: &Value| -> Vec<(String, String)> {
-        value.as_object().map(|map| map.iter().flat_map(|(name, value)| texts(name, value)).collect()).unwrap_or_default()
-    };
-    Ok(Inbound {
-        id: id::new(Kind::Request),
-        route: Route::Native,
-        method,
-        headers: Headers::new(pairs(&headers)),
-        query: pairs(&query),
-        subpath,
-        body,
-        peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        received_at: app.clock.now(),
-        begun: Instant::now(),
-    })
-}
-
-/// A header or query field: one text, or several.
-fn texts(name: &str, value: &Value) -> Vec<(String, String)> {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    match value {
-        Value::Array(values) => values.iter().map(|value| (name.to_owned(), text(value))).collect(),
-        value => vec![(name.to_owned(), text(value))],
-    }
 }

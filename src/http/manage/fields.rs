@@ -40,7 +40,15 @@ impl Fields {
             Ok(Err(error)) => return Err(unread(&error)),
             Err(_) => return Err(ApiError::Timeout),
         };
-        match serde_json::from_slice(&bytes) {
+        Self::parse(&bytes)
+    }
+
+    /// Of a body that is already read.
+    ///
+    /// # Errors
+    /// It is not a JSON object.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ApiError> {
+        match serde_json::from_slice(bytes) {
             Ok(Value::Object(map)) => Ok(Self::of(map)),
             Ok(_) => Err(ApiError::BadRequest("the body must be a JSON object".into())),
             Err(_) if bytes.is_empty() => Err(ApiError::BadRequest("the body is empty; a JSON object is needed".into())),

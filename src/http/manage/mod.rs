@@ -9,6 +9,7 @@ mod change;
 mod changes;
 mod draft;
 mod events;
+mod explain;
 mod fields;
 mod incidents;
 pub mod integrations;
@@ -66,7 +67,7 @@ pub static ROUTES: &[Route] = &[
     route!(DELETE "/integrations/{id}", Some(Scope::IntegrationsWrite), integrations::delete),
     route!(POST "/integrations/{id}/rotate", Some(Scope::IntegrationsWrite), rotation::rotate),
     route!(POST "/integrations/{id}/test", Some(Scope::IntegrationsWrite), acts::test),
-    route!(POST "/explain/{type}", Some(Scope::IntegrationsRead), acts::explain),
+    route!(POST "/explain/{type}", Some(Scope::IntegrationsRead), explain::explain),
     route!(POST "/services", Some(Scope::IntegrationsWrite), services::create),
     route!(GET "/services", Some(Scope::IntegrationsRead), services::list),
     route!(GET "/services/{id}", Some(Scope::IntegrationsRead), services::show),
