@@ -138,8 +138,8 @@ pub async fn explain(app: &App, question: Question) -> Result<Explanation, Store
             Some(integration) if integration.policy == Policy::Signature => Some(signature(app, integration, &inbound).await?),
             _ => None,
         },
-            published: published.0,
-            ..Explanation::of(provider)
+        published: published.0,
+        ..Explanation::of(provider)
     };
     let none = Compiled::none();
     let options = options.as_ref().or(integration.as_ref().map(|integration| &integration.options)).unwrap_or(&none);

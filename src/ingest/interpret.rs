@@ -11,7 +11,8 @@ use crate::event::{Action, ChangeEvent, Event};
 use crate::incident::{Outcome, Report};
 use crate::json;
 use crate::provider::{
-    self, Clock, Compiled, Confirm, Item, Mapped, Method, Normalised, Origin, Provider, Reply, Request, Unmapped, unmapped, webhook,
+    self, Clock, Compiled, Confirm, Item, Mapped, Method, Normalised, Origin, Provider, Reply, Request, Unmapped, unmapped,
+    webhook,
 };
 use crate::time::Timestamp;
 

@@ -203,7 +203,6 @@ struct Sender {
 impl Sender {
     async fn run(mut self, number: usize, bodies: usize, barrier: Arc<Barrier>) -> Self {
         let mut random = Random(number as u64);
-        let unmapped = self.samples.iter().position(|sample| sample.name == "datadog/malformed").unwrap();
         for round in 0..ROUNDS {
             barrier.wait().await;
             let at = service::now().plus_seconds(ROUND_SECONDS * i64::try_from(round).unwrap());
@@ -212,9 +211,6 @@ impl Sender {
                 // One in four is of the first few, so that one integration has more catch-alls than it may have open.
                 let among = if n % 4 == 0 { FEW.min(samples.len()) } else { samples.len() };
                 let mut sample = samples[random.below(among)].clone();
-                // So many of what is not understood that an integration has all the catch-alls it may have.
-                let picked = if n % 8 == 0 { unmapped } else { random.below(samples.len()) };
-                let mut sample = samples[picked].clone();
                 sample.body = mutated(&sample.body, &mut random);
                 sample.name = format!("sender {number}, round {round}, body {n}, from {}", sample.name);
                 self.one(&sample, at).await;

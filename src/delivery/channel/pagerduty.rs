@@ -1,7 +1,7 @@
 //! PagerDuty, by its Events API v2; or another Callbox, which takes the same.
 //!
 //! <https://developer.pagerduty.com/docs/send-alert-event>, <https://developer.pagerduty.com/docs/send-change-event>. The key is the
-//! incident's own id: what opens again after its end is another incident there as it is here, and two tools' equal keys stay apart.
+//! incident's own id, marked as ours so that what comes back by PagerDuty's webhooks is known: what opens again after its end is another incident there as it is here, and two tools' equal keys stay apart.
 
 use serde_json::{Value, json};
 
@@ -9,6 +9,7 @@ use super::{Channel, Letter, Parcel, Target};
 use crate::delivery::limit::{self, Unit};
 use crate::delivery::message::{Change, Incident, Message, Occasion};
 use crate::event::SUMMARY_MAX;
+use crate::provider::pagerduty::OWN_KEY;
 use crate::secret::Secret;
 
 /// PagerDuty.
@@ -71,7 +72,7 @@ fn alert(key: &str, message: &Message, incident: &Incident) -> Value {
     json!({
         "routing_key": key,
         "event_action": action,
-        "dedup_key": incident.id,
+        "dedup_key": format!("{OWN_KEY}{}", incident.id),
         "payload": {
             "summary": summary(&incident.title),
             "source": incident.source,
@@ -147,7 +148,7 @@ mod tests {
             message.event = occasion;
             let (url, event) = event(&message);
             assert_eq!((url.as_str(), event.action), ("https://events.example/v2/enqueue", action));
-            assert_eq!((event.dedup_key.as_str(), event.severity.as_str()), ("inc_1", "critical"));
+            assert_eq!((event.dedup_key.as_str(), event.severity.as_str()), ("callbox:inc_1", "critical"));
         }
     }
 
