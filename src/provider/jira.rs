@@ -154,7 +154,7 @@ fn mapped(body: &Value, issue: &Value, action: (Action, &'static str), request: 
 fn severity(issue: &Value) -> (Severity, &'static str) {
     let own = |word: &str| match word.to_ascii_lowercase().as_str() {
         "highest" | "blocker" => Some(Severity::Critical),
-        "minor" | "lowest" | "trivial" => Some(Severity::Info),
+        "lowest" | "trivial" => Some(Severity::Info),
         _ => tokens::severity(word),
     };
     let found = read::first(issue, &["fields.priority.name", "fields.priority"]);

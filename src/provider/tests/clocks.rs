@@ -39,12 +39,18 @@ fn times_that_order_stand_for_what_the_clock_says() {
             let case = &cases[&format!("{}/{name}", meta.kind)];
             events(&case.as_sent().unwrap()).next().unwrap_or_else(|| panic!("{}: no event", case.name)).clone()
         };
-        let [trigger, repeat, resolve] = ["trigger", "repeat", "resolve"].map(event);
+        // What never resolves has the times of its triggers alone.
+        let last = if meta.resolves == Resolves::Never { "repeat" } else { "resolve" };
+        let [trigger, repeat, resolve] = ["trigger", "repeat", last].map(event);
         match meta.clock {
             Clock::Transition => {
                 let [trigger, repeat, resolve] = [trigger, repeat, resolve]
                     .map(|event| event.occurred_at.unwrap_or_else(|| panic!("{}: {:?} has no time", meta.kind, event.action)));
-                assert!(trigger <= repeat && repeat < resolve, "{}: {trigger} {repeat} {resolve}", meta.kind);
+                assert!(
+                    trigger <= repeat && repeat <= resolve && (trigger < resolve || last == "repeat"),
+                    "{}: {trigger} {repeat} {resolve}",
+                    meta.kind
+                );
             }
             _ => {
                 assert!(trigger.starts_at.is_some(), "{}: no start", meta.kind);
@@ -83,9 +89,11 @@ fn a_time_without_its_zone_is_unknown() {
 
 #[test]
 fn who_never_resolves_has_nothing_that_does() {
-    for case in cases().iter().filter(|case| case.provider.meta().resolves == Resolves::Never) {
+    // An integration's options may name what ends an alert of it.
+    let unset = |case: &&Case| case.fixture.headers.get(OPTIONS).is_none();
+    for case in cases().iter().filter(|case| case.provider.meta().resolves == Resolves::Never).filter(unset) {
         let Ok(normalised) = case.as_sent() else { continue };
-        assert!(events(&normalised).all(|event| event.action == Action::Trigger), "{}", case.name);
+        assert!(events(&normalised).all(|event| event.action != Action::Resolve), "{}", case.name);
     }
     let never: Vec<&str> = Registry::built_in()
         .tools()
@@ -93,7 +101,7 @@ fn who_never_resolves_has_nothing_that_does() {
         .filter(|meta| meta.resolves == Resolves::Never)
         .map(|meta| meta.kind)
         .collect();
-    assert_eq!(never, ["elastalert", "graylog"]);
+    assert_eq!(never, ["slack", "elastalert", "graylog"]);
 }
 
 /// 200 where nothing else counts as success; 503 where a 429 would be the end of the alert, because the tool repeats nothing but a 5xx.
@@ -105,6 +113,7 @@ const STATUSES: &[(&str, u16, u16)] = &[
     ("google-cloud-monitoring", 200, 429),
     ("honeycomb", 202, 503),
     ("netdata", 200, 429),
+    ("slack", 200, 429),
     ("splunk-observability", 200, 429),
 ];
 /// Headers of a tool's own that carry the key, and the header that names a delivery.
@@ -115,11 +124,14 @@ const HEADERS: &[(&str, &[&str], Option<&str>)] = &[
     ("github", &[], Some("x-github-delivery")),
     ("gitlab", &["x-gitlab-token"], Some("idempotency-key")),
     ("honeycomb", &["x-honeycomb-webhook-token"], Some("x-honeycomb-webhook-delivery-id")),
+    ("jira", &[], Some("x-atlassian-webhook-identifier")),
+    ("pagerduty", &[], Some("x-webhook-id")),
 ];
 /// Fields of a body that hold a credential.
 const SECRETS: &[(&str, &[&str])] = &[
     ("events", &["routing_key", "service_key"]),
     ("honeycomb", &["shared_secret"]),
+    ("slack", &["token"]),
     ("statuscake", &["Token"]),
     ("webhook", &["routing_key", "service_key", "integration_key", "api_key"]),
 ];
