@@ -12,7 +12,7 @@ use super::interpret::{Interpretation, Interpreted};
 use super::published::{self, Proved, PublishedTrace};
 use super::refusal::{Reason, Refusal};
 use super::snapshot::{Integration, Policy};
-use super::submission::{EventReceipt, Posted, Submission, Verdict};
+use super::submission::{DUPLICATE, EventReceipt, Posted, Submission, Verdict};
 use super::{cause, lane, native};
 use crate::app::App;
 use crate::event::{ChangeEvent, DedupKey, Event};
@@ -210,7 +210,7 @@ impl Explanation {
             Effects::Unknown => None,
             Effects::Known(effects) => Some(effects.into_iter()),
             Effects::Duplicate => {
-                (self.verdict, self.message) = (Verdict::Duplicate, native::DUPLICATE.to_owned());
+                (self.verdict, self.message) = (Verdict::Duplicate, DUPLICATE.to_owned());
                 None
             }
         };

@@ -9,7 +9,7 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::submission::{Effect, EventReceipt, Posted, Receipt, Submission};
+use super::submission::{DUPLICATE, Effect, EventReceipt, Posted, Receipt, Submission};
 use crate::event::{ChangeEvent, Severity};
 use crate::id::{self, Kind};
 use crate::incident::{self, Actor, Arrival, Change, Incident, KeyState};
@@ -242,7 +242,7 @@ impl<'a> Fold<'a> {
     pub fn duplicate(&mut self, submission: &'a Submission, at: Timestamp) -> Receipt {
         if let Some(ledger) = &submission.ledger {
             let row = row::request(submission, ledger, "duplicate", at, None);
-            self.rows.requests.push(RequestRow { message: Some(super::native::DUPLICATE), ..row });
+            self.rows.requests.push(RequestRow { message: Some(DUPLICATE), ..row });
         }
         Receipt::default()
     }

@@ -9,7 +9,7 @@ use super::interpret::{self, Interpreted, Material};
 use super::published::{self, Proved};
 use super::refusal::{Reason, Refusal};
 use super::snapshot::{Credential, CredentialKind, Integration, Policy};
-use super::submission::{Delivery, Mode, Submission, Verdict};
+use super::submission::{DUPLICATE, Delivery, Mode, Submission, Verdict};
 use super::{ledger, lookup};
 use crate::app::App;
 use crate::incident::Actor;
@@ -17,9 +17,6 @@ use crate::provider::{Compiled, Provider};
 use crate::secret::{CredentialHash, Secret};
 use crate::signature;
 use crate::time::Timestamp;
-
-/// What is said of a delivery that came again.
-pub const DUPLICATE: &str = "this delivery had its effect before";
 
 /// An integration, and the hook by which it was found.
 #[derive(Clone)]

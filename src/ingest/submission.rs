@@ -41,6 +41,9 @@ pub enum Verdict {
     Failed,
 }
 
+/// What is said of a delivery that came again.
+pub const DUPLICATE: &str = "this delivery had its effect before";
+
 impl Verdict {
     /// The wire word.
     pub const fn as_str(self) -> &'static str {
