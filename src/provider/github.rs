@@ -6,7 +6,7 @@
 //! `X-GitHub-Delivery` is the same when a delivery is sent again
 //! (<https://docs.github.com/en/webhooks/using-webhooks/handling-failed-webhook-deliveries>).
 //!
-//! Order: see [`runs`]. What has no time that orders it is ordered by arrival.
+//! Order: see `runs`. What has no time that orders it is ordered by arrival.
 
 mod alerts;
 mod runs;

@@ -5,7 +5,7 @@
 //! `X-Gitlab-Token`, or, where a signing token is set, by Standard Webhooks. `Idempotency-Key` stays the same over all attempts
 //! (<https://docs.gitlab.com/user/project/integrations/webhooks/#delivery-headers>).
 //!
-//! Order: see [`runs`]. What has no time that orders it is ordered by arrival.
+//! Order: see `runs`. What has no time that orders it is ordered by arrival.
 
 mod issues;
 mod runs;

@@ -8,7 +8,9 @@
 //! printf %s "$BODY" | openssl dgst -sha256 -hmac "$SECRET" -r | cut -d' ' -f1
 //! ```
 
-use super::scheme::{BITBUCKET, GITHUB, GRAFANA, Hmac, PAGERDUTY, SENTRY, SLACK, SPLUNK, Scheme, Signed, VERCEL};
+use super::scheme::{
+    BITBUCKET, EXOSPHERE, GITHUB, GRAFANA, Hmac, OPSKNIGHT, PAGERDUTY, SENTRY, SLACK, SPLUNK, Scheme, Signed, VERCEL,
+};
 use std::borrow::Cow;
 
 /// The moment of the vectors that were computed, in seconds since the epoch.
@@ -61,6 +63,11 @@ impl Vector {
         }
     }
 
+    /// The time as its sender writes it, in the scheme's own unit.
+    pub fn written_time(&self) -> i64 {
+        self.at * self.scheme.hmac().map_or(1, |hmac| hmac.unit.per_second())
+    }
+
     /// Whether its vendor published it.
     pub fn is_published(&self) -> bool {
         self.source != COMPUTED
@@ -70,7 +77,7 @@ impl Vector {
     pub fn headers(&self, scheme: &Hmac) -> Vec<(String, String)> {
         let mut headers = vec![(scheme.header.to_string(), format!("{}{}", self.form.prefix, self.code))];
         if let Some(header) = scheme.signed.timestamp_header() {
-            headers.push((header.to_owned(), self.at.to_string()));
+            headers.push((header.to_owned(), self.written_time().to_string()));
         }
         if let Signed::Identified { id, .. } = scheme.signed {
             headers.push((id.to_owned(), self.id.to_owned()));
@@ -86,7 +93,7 @@ impl Vector {
             Signed::Timestamped { before, between, .. } => (1, *before, *between),
             Signed::Identified { .. } => (2, "", ""),
         };
-        let form = |hmac: &Hmac| (hmac.algorithm, hmac.encoding, hmac.key, hmac.prefix);
+        let form = |hmac: &Hmac| (hmac.algorithm, hmac.encoding, hmac.key, hmac.prefix, hmac.unit);
         form(own) == form(scheme) && frame(&own.signed) == frame(&scheme.signed)
     }
 }
@@ -117,6 +124,13 @@ static COLON: Form = Form {
     openssl: r#"printf '%s:%s' "$AT" "$BODY" | openssl dgst -sha256 -hmac "$SECRET" -r | cut -d' ' -f1"#,
     python: "import os,hmac; e=os.environb; print(hmac.new(e[b'SECRET'], e[b'AT']+b':'+e[b'BODY'], 'sha256').hexdigest())",
     prefix: "",
+};
+
+static DOT: Form = Form {
+    signed: "{at}.{body}",
+    openssl: r#"printf '%s.%s' "$AT" "$BODY" | openssl dgst -sha256 -hmac "$SECRET" -r | cut -d' ' -f1"#,
+    python: "import os,hmac; e=os.environb; print(hmac.new(e[b'SECRET'], e[b'AT']+b'.'+e[b'BODY'], 'sha256').hexdigest())",
+    prefix: "sha256=",
 };
 
 static V0: Form = Form {
@@ -168,6 +182,11 @@ const COLON_CODES: [&str; 3] = [
     "36896f2039eb7c7fb18de2082499aba58f7c52b00eb080a3542c48dab00113ad",
     "4225010fb83d8663bdd4a9a7dde9b91197f02d006ed21a10457ba192593e12b0",
 ];
+const DOT_CODES: [&str; 3] = [
+    "3645f7dc6ba02a32d248bbb3d37b81d49a112aa1132cc98d15cc38c0fbaf65be",
+    "2e9a133dec6592635ebbc7225afae3b4aca8f4343356a2b5261bec2f2a751323",
+    "928332e2736202d4852ebdee1127f3392c6e99815c36a7506464f62bb79895a5",
+];
 const V0_CODES: [&str; 3] = [
     "e64e5c2798c5d6f15454c7f1ce8d2997651788b2cbbc2a59ee8a6d48d1ebade6",
     "d4f487965b99b7a3da8da689475639e93da9283a27b6689e2416fc7a3a8b143e",
@@ -182,7 +201,7 @@ const STANDARD_CODES: [&str; 3] = [
 /// Every vector: the published ones, then for each scheme a plain body, one with an emoji, and one with line breaks of CRLF.
 pub fn all() -> Vec<Vector> {
     let mut vectors = published();
-    let computed: [(Scheme, &'static Form, [&'static str; 3]); 12] = [
+    let computed: [(Scheme, &'static Form, [&'static str; 3]); 14] = [
         (Scheme::Generic, &HEX, HEX_CODES),
         (Scheme::Generic, &SHA256, HEX_CODES),
         (Scheme::Hmac(GITHUB), &SHA256, HEX_CODES),
@@ -190,6 +209,8 @@ pub fn all() -> Vec<Vector> {
         (Scheme::Hmac(SENTRY), &HEX, HEX_CODES),
         (Scheme::Hmac(GRAFANA), &HEX, HEX_CODES),
         (Scheme::Hmac(GRAFANA_TIMED), &COLON, COLON_CODES),
+        (Scheme::Hmac(EXOSPHERE), &SHA256, HEX_CODES),
+        (Scheme::Hmac(OPSKNIGHT), &DOT, DOT_CODES),
         (Scheme::Hmac(PAGERDUTY), &V1, HEX_CODES),
         (Scheme::Hmac(SPLUNK), &BASE64, BASE64_CODES),
         (Scheme::Hmac(VERCEL), &SHA1, SHA1_CODES),

@@ -15,7 +15,7 @@ on_both!(the_library_of_standard_webhooks_and_we_understand_each_other);
 
 /// What a command prints that is told of a vector by its environment.
 fn printed(mut command: Command, vector: &Vector) -> String {
-    let at = vector.at.to_string();
+    let at = vector.written_time().to_string();
     let told = [("SECRET", vector.secret), ("BODY", vector.body), ("ID", vector.id), ("AT", &at)];
     let output = command.envs(told).output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
