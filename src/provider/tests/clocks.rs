@@ -66,7 +66,7 @@ fn a_time_without_its_zone_is_unknown() {
     let cases = named();
     let mut tools = 0;
     // Jira's texts are for show: what orders it is `timestamp`, a number.
-    for meta in ordered().into_iter().filter(|meta| meta.kind != "jira") {
+    for meta in ordered().filter(|meta| meta.kind != "jira") {
         let case = &cases[&format!("{}/trigger", meta.kind)];
         let body = case.object().unwrap();
         let zoneless =
