@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Channel, Letter, Parcel, Target};
+use super::{Channel, Letter, Parcel, Sending, Target, mask};
 use crate::delivery::limit::{self, Unit};
 use crate::delivery::message::{Message, Occasion};
 use crate::event::Severity;
@@ -41,19 +41,30 @@ impl Channel for Discord {
         Vec::new()
     }
 
-    fn parcel(&self, target: &Target, letter: &Letter<'_>) -> Result<Parcel, String> {
+    fn parcel(&self, target: &Target, letter: &Letter<'_>) -> Result<Sending, String> {
         let message = letter.message;
-        Ok(addressed(target, letter, json!({ "embeds": [embed(message)], "allowed_mentions": { "parse": [] } })))
+        Ok(addressed(target, letter, json!({ "embeds": [embed(message)], "allowed_mentions": { "parse": [] } })).into())
     }
 
-    fn plain(&self, target: &Target, letter: &Letter<'_>) -> Option<Parcel> {
+    fn plain(&self, target: &Target, letter: &Letter<'_>) -> Option<Sending> {
         let text = limit::cut_escaped(&letter.message.plain(), CONTENT_MAX, Unit::Utf16, escape);
-        Some(addressed(target, letter, json!({ "content": text, "allowed_mentions": { "parse": [] } })))
+        Some(addressed(target, letter, json!({ "content": text, "allowed_mentions": { "parse": [] } })).into())
     }
 
     fn remember(&self, _target: &Target, body: &[u8]) -> Option<Value> {
         let answer: Value = serde_json::from_slice(body).ok()?;
         answer.get("id").filter(|id| id.is_string()).cloned()
+    }
+
+    fn retry_after(&self, body: &[u8]) -> Option<String> {
+        let answer: Value = serde_json::from_slice(body).ok()?;
+        let seconds = answer.get("retry_after")?.as_f64().filter(|seconds| (0.0..1e9).contains(seconds))?;
+        Some(format!("{:.0}", seconds.ceil()))
+    }
+
+    fn masked_url(&self, url: &str) -> String {
+        // webhooks/ID/TOKEN
+        mask::masked(url, |segment| segment.after("webhooks") == Some(2))
     }
 }
 
@@ -129,7 +140,7 @@ fn colour(message: &Message) -> u32 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::testing::{incident, letter, target};
+    use super::super::testing::{incident, letter, parcel, plain, target};
     use super::*;
 
     const URL: &str = "https://discord.example/api/webhooks/1/token";
@@ -141,19 +152,38 @@ mod tests {
     #[test]
     fn the_first_is_posted_and_what_follows_changes_it() {
         let message = incident("@everyone [x](https://evil.example)");
-        let first = Discord.parcel(&target(URL), &letter(&message)).unwrap();
+        let first = parcel(&Discord, &target(URL), &letter(&message));
         assert_eq!((first.method, first.url.expose()), ("POST", "https://discord.example/api/webhooks/1/token?wait=true"));
         assert_eq!(sent(&first)["allowed_mentions"], json!({ "parse": [] }));
         let remembered = Discord.remember(&target(URL), br#"{"id": "123", "content": ""}"#);
         let next = Letter { remembered: remembered.as_ref(), ..letter(&message) };
-        let second = Discord.parcel(&target(&format!("{URL}/?thread_id=9")), &next).unwrap();
+        let second = parcel(&Discord, &target(&format!("{URL}/?thread_id=9")), &next);
         let url = "https://discord.example/api/webhooks/1/token/messages/123?wait=true&thread_id=9";
         assert_eq!((second.method, second.url.expose()), ("PATCH", url));
         let odd = json!("../../users/1");
-        let odd = Discord.parcel(&target(URL), &Letter { remembered: Some(&odd), ..letter(&message) }).unwrap();
+        let odd = parcel(&Discord, &target(URL), &Letter { remembered: Some(&odd), ..letter(&message) });
         assert_eq!(odd.method, "POST", "what is no id leads nowhere");
-        let plain = Discord.plain(&target(URL), &letter(&message)).unwrap();
+        let plain = plain(&Discord, &target(URL), &letter(&message));
         assert!(sent(&plain)["content"].as_str().unwrap().contains(r"\@everyone \[x\]\(https\:"));
+    }
+
+    #[test]
+    fn it_waits_as_long_as_the_body_says() {
+        let after = |body: &str| Discord.retry_after(body.as_bytes());
+        assert_eq!(
+            after(r#"{"message": "You are being rate limited.", "retry_after": 64.57, "global": false}"#).as_deref(),
+            Some("65")
+        );
+        assert_eq!(after(r#"{"retry_after": 3}"#).as_deref(), Some("3"));
+        for body in [r#"{"retry_after": -1}"#, r#"{"retry_after": 1e300}"#, r#"{"retry_after": "soon"}"#, "{}", "<html>"] {
+            assert_eq!(after(body), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_not_shown() {
+        let shown = Discord.masked_url("https://discord.example/api/webhooks/1/token/messages/123?wait=true");
+        assert_eq!(shown, "https://discord.example/api/webhooks/1/***/messages/123?wait=true");
     }
 
     proptest! {
@@ -165,7 +195,7 @@ mod tests {
             if let Some(incident) = &mut message.incident {
                 (incident.source, incident.service.name) = (title.clone(), title);
             }
-            let embed = &sent(&Discord.parcel(&target(URL), &letter(&message)).unwrap())["embeds"][0];
+            let embed = &sent(&parcel(&Discord, &target(URL), &letter(&message)))["embeds"][0];
             let length = |text: &Value| Unit::Utf16.length(text.as_str().unwrap());
             prop_assert!(length(&embed["title"]) <= 256 && length(&embed["title"]) > 0);
             prop_assert!(length(&embed["description"]) <= 4_096);
@@ -173,7 +203,7 @@ mod tests {
             prop_assert!(fields.len() <= 25 && fields.iter().all(|field| (1..=1_024).contains(&length(&field["value"]))));
             let all: usize = fields.iter().map(|field| length(&field["value"]) + length(&field["name"])).sum();
             prop_assert!(all + length(&embed["title"]) + length(&embed["description"]) <= 6_000);
-            let plain = Discord.plain(&target(URL), &letter(&message)).unwrap();
+            let plain = plain(&Discord, &target(URL), &letter(&message));
             prop_assert!(length(&sent(&plain)["content"]) <= 2_000);
         }
     }

@@ -1,11 +1,13 @@
 //! Kinds of destination: how each is told, within what it takes.
 //!
-//! A channel is one file here and one line in [`CHANNELS`]. It turns a [`Message`] into a [`Parcel`], pure: no clock, no I/O, and valid for
+//! A channel is one file here and one line in [`CHANNELS`]. It turns a [`Message`] into a [`Sending`], pure: no clock, no I/O, and valid for
 //! its vendor whatever the text. What is sent, when and how often, is not its business.
 
 pub mod discord;
+mod mask;
 pub mod msteams;
 pub mod pagerduty;
+mod sending;
 pub mod slack;
 pub mod telegram;
 #[cfg(test)]
@@ -17,6 +19,8 @@ use serde_json::{Map, Value};
 use super::message::Message;
 use crate::secret::Secret;
 use crate::time::Timestamp;
+
+pub use sending::{Mail, MailServer, MailTls, Parcel, Sending};
 
 /// The kinds, in the order in which they are listed to people.
 pub static CHANNELS: &[&dyn Channel] =
@@ -45,16 +49,32 @@ pub trait Channel: Send + Sync {
     ///
     /// # Errors
     /// It cannot be said to this destination; a sentence that names no secret.
-    fn parcel(&self, target: &Target, letter: &Letter<'_>) -> Result<Parcel, String>;
+    fn parcel(&self, target: &Target, letter: &Letter<'_>) -> Result<Sending, String>;
 
-    /// The same in plain text, for a receiver that refuses the rich form; `None` where there is no plainer one.
-    fn plain(&self, _target: &Target, _letter: &Letter<'_>) -> Option<Parcel> {
+    /// The same in plain text, for a receiver that refuses the rich form with a 4xx; `None` where there is no plainer one.
+    fn plain(&self, _target: &Target, _letter: &Letter<'_>) -> Option<Sending> {
         None
     }
 
-    /// What to remember of an answer, so that the next message of the incident can change this one in place.
+    /// What to remember of an answer, so that the next message of the incident can change this one in place or join its thread; `None`:
+    /// what was remembered before stays.
     fn remember(&self, _target: &Target, _body: &[u8]) -> Option<Value> {
         None
+    }
+
+    /// The status that an answer amounts to, for vendors that refuse with 200 or say "slower" with 400.
+    fn status(&self, _target: &Target, status: u16, _body: &[u8]) -> u16 {
+        status
+    }
+
+    /// How long to wait, as in `Retry-After`, for vendors that say it in the body; whole seconds. It counts before the header.
+    fn retry_after(&self, _body: &[u8]) -> Option<String> {
+        None
+    }
+
+    /// A destination's URL, or that of something sent to it, as people may see it: without what in it is a secret.
+    fn masked_url(&self, url: &str) -> String {
+        mask::masked(url, |_| false)
     }
 }
 
@@ -86,34 +106,14 @@ pub struct Letter<'a> {
     pub message: &'a Message,
     /// When this attempt is made.
     pub now: Timestamp,
-    /// What was remembered of the message before this one, of the same incident.
+    /// What was remembered of the messages before this one, of the same incident. Where a receiver refuses what was made of it with a
+    /// 4xx, the same letter is tried once without: what was to be changed is there no longer.
     pub remembered: Option<&'a Value>,
-}
-
-/// What is put on the wire.
-#[derive(Clone, Debug)]
-pub struct Parcel {
-    /// The method.
-    pub method: &'static str,
-    /// Where it goes.
-    pub url: Secret,
-    /// Header fields; names in lower case.
-    pub headers: Vec<(String, Secret)>,
-    /// The body.
-    pub body: Vec<u8>,
 }
 
 impl Target {
     /// An option that is a text.
     fn text(&self, name: &str) -> Option<&str> {
         self.options.get(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty())
-    }
-}
-
-impl Parcel {
-    /// A POST of JSON.
-    pub fn json(url: &Secret, body: &Value) -> Self {
-        let headers = vec![("content-type".to_owned(), Secret::new("application/json"))];
-        Self { method: "POST", url: url.clone(), headers, body: body.to_string().into_bytes() }
     }
 }

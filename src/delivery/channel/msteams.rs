@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Channel, Letter, Parcel, Target};
+use super::{Channel, Letter, Parcel, Sending, Target};
 use crate::delivery::limit::{self, Unit};
 use crate::delivery::message::{Message, Occasion};
 use crate::event::Severity;
@@ -38,14 +38,14 @@ impl Channel for MsTeams {
         Vec::new()
     }
 
-    fn parcel(&self, target: &Target, letter: &Letter<'_>) -> Result<Parcel, String> {
-        Ok(Parcel::json(&target.url, &envelope(card(letter.message))))
+    fn parcel(&self, target: &Target, letter: &Letter<'_>) -> Result<Sending, String> {
+        Ok(Parcel::json(&target.url, &envelope(card(letter.message))).into())
     }
 
-    fn plain(&self, target: &Target, letter: &Letter<'_>) -> Option<Parcel> {
+    fn plain(&self, target: &Target, letter: &Letter<'_>) -> Option<Sending> {
         let text = letter.message.plain();
         let text = limit::cut(&text, TITLE_MAX + NOTES_MAX, Unit::Bytes);
-        Some(Parcel::json(&target.url, &envelope(json!([paragraph(&[run(&text)])]))))
+        Some(Parcel::json(&target.url, &envelope(json!([paragraph(&[run(&text)])]))).into())
     }
 }
 
@@ -124,14 +124,14 @@ fn colour(message: &Message) -> &'static str {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::testing::{incident, letter, target};
+    use super::super::testing::{incident, letter, parcel, plain, target};
     use super::*;
 
     const URL: &str = "https://workflows.example/invoke?sig=x";
 
     #[test]
     fn what_a_tool_said_stands_in_text_runs_alone() {
-        let parcel = MsTeams.parcel(&target(URL), &letter(&incident("[x](https://evil.example) **now**"))).unwrap();
+        let parcel = parcel(&MsTeams, &target(URL), &letter(&incident("[x](https://evil.example) **now**")));
         let body: Value = serde_json::from_slice(&parcel.body).unwrap();
         let card = &body["attachments"][0]["content"];
         assert_eq!((card["type"].as_str(), card["version"].as_str()), (Some("AdaptiveCard"), Some("1.4")));
@@ -149,7 +149,7 @@ mod tests {
             if let Some(incident) = &mut message.incident {
                 (incident.source, incident.service.name) = (title.clone(), title);
             }
-            for parcel in [MsTeams.parcel(&target(URL), &letter(&message)).unwrap(), MsTeams.plain(&target(URL), &letter(&message)).unwrap()] {
+            for parcel in [parcel(&MsTeams, &target(URL), &letter(&message)), plain(&MsTeams, &target(URL), &letter(&message))] {
                 prop_assert!(parcel.body.len() < 28_000, "{}", parcel.body.len());
             }
         }

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Channel, Letter, Parcel, Target};
+use super::{Channel, Letter, Parcel, Sending, Target};
 use crate::delivery::limit::{self, Unit};
 use crate::delivery::message::{Change, Incident, Message, Occasion};
 use crate::event::SUMMARY_MAX;
@@ -41,7 +41,7 @@ impl Channel for PagerDuty {
         }
     }
 
-    fn parcel(&self, target: &Target, letter: &Letter<'_>) -> Result<Parcel, String> {
+    fn parcel(&self, target: &Target, letter: &Letter<'_>) -> Result<Sending, String> {
         let key = target.token.as_ref().map(Secret::expose).unwrap_or_default();
         let message = letter.message;
         let (path, body) = match (&message.incident, &message.change) {
@@ -52,7 +52,7 @@ impl Channel for PagerDuty {
         };
         let base = target.url.expose().trim_end_matches('/');
         let base = base.strip_suffix("/enqueue").unwrap_or(base);
-        Ok(Parcel::json(&Secret::new(format!("{base}/{path}")), &body))
+        Ok(Parcel::json(&Secret::new(format!("{base}/{path}")), &body).into())
     }
 }
 
@@ -114,7 +114,7 @@ fn summary(text: &str) -> std::borrow::Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{incident, letter, target};
+    use super::super::testing::{incident, letter, parcel, target};
     use super::*;
     use crate::event::v2::{self, Mode};
     use crate::event::{Action, DedupKey, Event};
@@ -128,7 +128,7 @@ mod tests {
 
     /// What our own Events API makes of a message.
     fn event(message: &Message) -> (String, Event) {
-        let parcel = PagerDuty.parcel(&service("https://events.example/v2/enqueue"), &letter(message)).unwrap();
+        let parcel = parcel(&PagerDuty, &service("https://events.example/v2/enqueue"), &letter(message));
         let parsed = json::parse(&parcel.body).unwrap();
         let draft = v2::parse(&parsed.value, &parsed.duplicates, None, Mode::PagerDuty, super::super::testing::NOW).unwrap();
         (parcel.url.expose().to_owned(), draft.into_event(DedupKey::random).unwrap())
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn a_test_pages_nobody() {
         let message = Message { event: Occasion::Test, incident: None, ..incident("") };
-        let parcel = PagerDuty.parcel(&service("https://events.example/v2/enqueue/"), &letter(&message)).unwrap();
+        let parcel = parcel(&PagerDuty, &service("https://events.example/v2/enqueue/"), &letter(&message));
         assert_eq!(parcel.url.expose(), "https://events.example/v2/change/enqueue");
         let parsed = json::parse(&parcel.body).unwrap();
         assert!(v2::parse_change(&parsed.value, &parsed.duplicates, None).is_ok());

@@ -7,7 +7,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Channel, Letter, Parcel, Target};
+use super::{Channel, Letter, Parcel, Sending, Target, mask};
 use crate::delivery::limit::{self, Unit};
 use crate::delivery::message::{Incident, Message, Occasion};
 use crate::event::Severity;
@@ -43,7 +43,7 @@ impl Channel for Slack {
         Vec::new()
     }
 
-    fn parcel(&self, target: &Target, letter: &Letter<'_>) -> Result<Parcel, String> {
+    fn parcel(&self, target: &Target, letter: &Letter<'_>) -> Result<Sending, String> {
         let message = letter.message;
         let text = escaped(&format!("{}: {}", message.heading(), message.title()), TEXT_MAX);
         let body = json!({
@@ -52,11 +52,18 @@ impl Channel for Slack {
             "unfurl_links": false,
             "unfurl_media": false,
         });
-        Ok(Parcel::json(&target.url, &body))
+        Ok(Parcel::json(&target.url, &body).into())
     }
 
-    fn plain(&self, target: &Target, letter: &Letter<'_>) -> Option<Parcel> {
-        Some(Parcel::json(&target.url, &json!({ "text": escaped(&letter.message.plain(), TEXT_MAX) })))
+    fn plain(&self, target: &Target, letter: &Letter<'_>) -> Option<Sending> {
+        Some(Parcel::json(&target.url, &json!({ "text": escaped(&letter.message.plain(), TEXT_MAX) })).into())
+    }
+
+    fn masked_url(&self, url: &str) -> String {
+        // services/T…/B…/SECRET, and triggers/… of workflows.
+        mask::masked(url, |segment| {
+            segment.after("services").is_some_and(|place| place > 2) || segment.after("triggers").is_some()
+        })
     }
 }
 
@@ -146,11 +153,11 @@ fn colour(message: &Message) -> &'static str {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::testing::{incident, letter, target};
+    use super::super::testing::{incident, letter, parcel, target};
     use super::*;
 
     fn body(message: &Message) -> Value {
-        let parcel = Slack.parcel(&target("https://hooks.slack.example/services/T/B/x"), &letter(message)).unwrap();
+        let parcel = parcel(&Slack, &target("https://hooks.slack.example/services/T/B/x"), &letter(message));
         serde_json::from_slice(&parcel.body).unwrap()
     }
 
@@ -175,6 +182,14 @@ mod tests {
         let mut found = Vec::new();
         texts(&body, &mut found);
         assert!(found.iter().filter(|(kind, _)| *kind == "mrkdwn").all(|(_, text)| !text.contains(['<', '>'])), "{found:?}");
+    }
+
+    #[test]
+    fn what_lets_anybody_post_is_not_shown() {
+        assert_eq!(
+            Slack.masked_url("https://hooks.slack.example/services/T1/B1/abc"),
+            "https://hooks.slack.example/services/T1/B1/***"
+        );
     }
 
     proptest! {

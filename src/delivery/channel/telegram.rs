@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Channel, Letter, Parcel, Target};
+use super::{Channel, Letter, Parcel, Sending, Target, mask};
 use crate::delivery::limit::{self, Unit};
 use crate::delivery::message::{Message, Occasion};
 use crate::secret::Secret;
@@ -48,19 +48,41 @@ impl Channel for Telegram {
         problems
     }
 
-    fn parcel(&self, target: &Target, letter: &Letter<'_>) -> Result<Parcel, String> {
-        Ok(addressed(target, letter, json!({ "text": html(letter.message), "parse_mode": "HTML" })))
+    fn parcel(&self, target: &Target, letter: &Letter<'_>) -> Result<Sending, String> {
+        Ok(addressed(target, letter, json!({ "text": html(letter.message), "parse_mode": "HTML" })).into())
     }
 
-    fn plain(&self, target: &Target, letter: &Letter<'_>) -> Option<Parcel> {
+    fn plain(&self, target: &Target, letter: &Letter<'_>) -> Option<Sending> {
         let text = letter.message.plain();
-        Some(addressed(target, letter, json!({ "text": limit::cut(&text, TEXT_MAX, Unit::Utf16) })))
+        Some(addressed(target, letter, json!({ "text": limit::cut(&text, TEXT_MAX, Unit::Utf16) })).into())
     }
 
     fn remember(&self, _target: &Target, body: &[u8]) -> Option<Value> {
-        let answer: Value = serde_json::from_slice(body).ok()?;
-        answer.pointer("/result/message_id").filter(|id| id.is_i64()).cloned()
+        answer(body, "/result/message_id").filter(Value::is_i64)
     }
+
+    fn status(&self, _target: &Target, status: u16, body: &[u8]) -> u16 {
+        // An edit that changes nothing is refused, though what is shown is what should be.
+        let unchanged = status == 400 && answer(body, "/description").is_some_and(|text| text.as_str().is_some_and(is_unchanged));
+        if unchanged { 200 } else { status }
+    }
+
+    fn retry_after(&self, body: &[u8]) -> Option<String> {
+        answer(body, "/parameters/retry_after")?.as_u64().map(|seconds| seconds.to_string())
+    }
+
+    fn masked_url(&self, url: &str) -> String {
+        mask::masked(url, |segment| segment.text.starts_with("bot"))
+    }
+}
+
+/// What stands there in an answer.
+fn answer(body: &[u8], pointer: &str) -> Option<Value> {
+    serde_json::from_slice::<Value>(body).ok()?.pointer(pointer).cloned()
+}
+
+fn is_unchanged(description: &str) -> bool {
+    description.starts_with("Bad Request: message is not modified")
 }
 
 /// A new message, or a change of the one that is remembered.
@@ -134,7 +156,7 @@ fn escape_quoted(character: char, out: &mut String) {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::testing::{incident, letter, target};
+    use super::super::testing::{incident, letter, parcel, plain, target};
     use super::*;
 
     fn chat() -> Target {
@@ -150,14 +172,14 @@ mod tests {
     #[test]
     fn the_first_is_sent_and_what_follows_changes_it() {
         let message = incident("<b>&\"");
-        let first = Telegram.parcel(&chat(), &letter(&message)).unwrap();
+        let first = parcel(&Telegram, &chat(), &letter(&message));
         assert_eq!(first.url.expose(), "https://api.telegram.example/botthe-token/sendMessage");
         let body = sent(&first);
         assert_eq!((&body["chat_id"], &body["message_thread_id"]), (&json!(-1001), &json!(5)));
         assert!(body["text"].as_str().unwrap().contains("\n&lt;b&gt;&amp;\"\n"), "{body}");
         let remembered = Telegram.remember(&chat(), br#"{"ok": true, "result": {"message_id": 42}}"#);
         let next = Letter { remembered: remembered.as_ref(), ..letter(&message) };
-        let second = Telegram.parcel(&chat(), &next).unwrap();
+        let second = parcel(&Telegram, &chat(), &next);
         assert!(second.url.expose().ends_with("/editMessageText"));
         assert_eq!((&sent(&second)["message_id"], sent(&second).get("message_thread_id")), (&json!(42), None));
         assert_eq!(Telegram.remember(&chat(), b"<html>"), None);
@@ -170,6 +192,22 @@ mod tests {
         assert_eq!(settings(&Target { token: Some(Secret::new("a/../b")), ..target("") }), ["token", "chat_id"]);
     }
 
+    #[test]
+    fn answers_are_read_as_what_they_amount_to() {
+        let refused = |status, body: &str| Telegram.status(&chat(), status, body.as_bytes());
+        let unchanged =
+            r#"{"ok": false, "error_code": 400, "description": "Bad Request: message is not modified: specified new message"}"#;
+        assert_eq!(refused(400, unchanged), 200);
+        assert_eq!(refused(400, r#"{"ok": false, "description": "Bad Request: chat not found"}"#), 400);
+        let slower = br#"{"ok": false, "error_code": 429, "parameters": {"retry_after": 33}}"#;
+        assert_eq!(Telegram.retry_after(slower).as_deref(), Some("33"));
+        assert_eq!(Telegram.retry_after(b"<html>"), None);
+        assert_eq!(
+            Telegram.masked_url("https://api.telegram.example/bot1:a/sendMessage"),
+            "https://api.telegram.example/***/sendMessage"
+        );
+    }
+
     proptest! {
         #[test]
         fn every_text_is_within_the_limit(title in "(\\PC|[&<>\"\n]){0,20}", times in 1_usize..400) {
@@ -180,7 +218,7 @@ mod tests {
                 (incident.source, incident.service.name) = (title.clone(), title.clone());
                 incident.url = Some(format!("https://callbox.example/{}", title.chars().take(100).collect::<String>()));
             }
-            for parcel in [Telegram.parcel(&chat(), &letter(&message)).unwrap(), Telegram.plain(&chat(), &letter(&message)).unwrap()] {
+            for parcel in [parcel(&Telegram, &chat(), &letter(&message)), plain(&Telegram, &chat(), &letter(&message))] {
                 let length = Unit::Utf16.length(sent(&parcel)["text"].as_str().unwrap());
                 prop_assert!((1..=TEXT_MAX).contains(&length), "{length}");
             }

@@ -2,7 +2,7 @@
 
 use serde_json::Map;
 
-use super::{Letter, Target};
+use super::{Channel, Letter, Parcel, Sending, Target};
 use crate::delivery::message::{Incident, Message, Named, Occasion};
 use crate::event::{Severity, Urgency};
 use crate::incident::Status;
@@ -65,4 +65,21 @@ pub fn target(url: &str) -> Target {
 /// The first attempt at it.
 pub fn letter(message: &Message) -> Letter<'_> {
     Letter { id: "dlv_1", message, now: NOW, remembered: None }
+}
+
+/// What a channel sends there, by HTTP.
+pub fn parcel(channel: &dyn Channel, target: &Target, letter: &Letter<'_>) -> Parcel {
+    http(channel.parcel(target, letter).unwrap())
+}
+
+/// What it sends where that is refused.
+pub fn plain(channel: &dyn Channel, target: &Target, letter: &Letter<'_>) -> Parcel {
+    http(channel.plain(target, letter).unwrap())
+}
+
+fn http(sending: Sending) -> Parcel {
+    match sending {
+        Sending::Http(parcel) => parcel,
+        Sending::Mail(mail) => panic!("a mail: {mail:?}"),
+    }
 }

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::{Channel, Letter, Parcel, Target};
+use super::{Channel, Letter, Parcel, Sending, Target};
 use crate::secret::Secret;
 use crate::signature::{self, Hmac, Prefix, Scheme};
 
@@ -72,9 +72,9 @@ impl Channel for Webhook {
         problems
     }
 
-    fn parcel(&self, target: &Target, letter: &Letter<'_>) -> Result<Parcel, String> {
+    fn parcel(&self, target: &Target, letter: &Letter<'_>) -> Result<Sending, String> {
         let body = serde_json::to_vec(letter.message).map_err(|error| format!("the message cannot be written: {error}"))?;
-        Ok(sealed(target, letter, body, "application/json"))
+        Ok(sealed(target, letter, body, "application/json").into())
     }
 }
 
@@ -126,7 +126,7 @@ fn is_value(value: &str) -> bool {
 mod tests {
     use serde_json::json;
 
-    use super::super::testing::{NOW, incident, letter, target};
+    use super::super::testing::{NOW, incident, letter, parcel, target};
     use super::*;
     use crate::provider::Headers;
 
@@ -141,7 +141,7 @@ mod tests {
         target.signing = vec![Secret::new("whsec_bmV3IHNlY3JldA=="), Secret::new("whsec_b2xkIHNlY3JldA==")];
         target.options = json!({"signature_header": "X-Exosphere-Signature"}).as_object().unwrap().clone();
         target.basic_auth = Some(("callbox".to_owned(), Secret::new("hunter2")));
-        let parcel = Webhook.parcel(&target, &letter(&message)).unwrap();
+        let parcel = parcel(&Webhook, &target, &letter(&message));
         let body: Value = serde_json::from_slice(&parcel.body).unwrap();
         assert_eq!(body["event"], "incident.triggered");
         assert_eq!(body["incident"]["title"], "The disk is full");
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn without_a_secret_it_still_has_its_id() {
         let message = incident("x");
-        let parcel = Webhook.parcel(&target("https://receiver.example"), &letter(&message)).unwrap();
+        let parcel = parcel(&Webhook, &target("https://receiver.example"), &letter(&message));
         assert_eq!((parcel.method, header(&parcel, "webhook-id")), ("POST", Some("dlv_1")));
         assert_eq!(header(&parcel, "webhook-signature"), None);
     }
