@@ -126,6 +126,7 @@ fn integration(number: usize) -> (CredentialHash, Arc<Integration>) {
         native_body_limit: None,
         credentials: vec![Arc::new(credential)],
         sealed_shut: false,
+        tells: false,
     };
     (hash, Arc::new(integration))
 }
@@ -163,6 +164,7 @@ fn submission(number: usize, key: &str) -> Submission {
         items: vec![report(key)],
         changes: Vec::new(),
         delivery: None,
+        tells: true,
     }
 }
 

@@ -47,6 +47,12 @@ pub enum Kind {
     Audit,
     /// A live credential of an integration (hook, key or secret), `crd_`.
     Credential,
+    /// A destination, `dst_`.
+    Destination,
+    /// What signs a destination's messages, `sig_`.
+    SigningSecret,
+    /// A rule, `rul_`.
+    Rule,
 }
 
 impl Kind {
@@ -68,6 +74,9 @@ impl Kind {
             Self::Token => "tok_",
             Self::Audit => "aud_",
             Self::Credential => "crd_",
+            Self::Destination => "dst_",
+            Self::SigningSecret => "sig_",
+            Self::Rule => "rul_",
         }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod breaker;
 pub mod channel;
+pub mod destination;
 pub mod limit;
 pub mod message;
 pub mod retry;

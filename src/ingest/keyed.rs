@@ -223,5 +223,6 @@ fn submission(integration: &Integration, inbound: &Inbound, row: super::submissi
         items: Vec::new(),
         changes: Vec::new(),
         delivery: None,
+        tells: integration.tells,
     }
 }

@@ -128,6 +128,7 @@ pub fn submission(
             body_hash: proved.digest.unwrap_or_else(|| hex::encode(Sha256::digest(&inbound.body))),
             remembered: Delivery::REMEMBERED,
         }),
+        tells: integration.tells,
     }
 }
 

@@ -171,6 +171,7 @@ fn submit(app: &Arc<App>, tenant_id: &Arc<str>, key: &str, summary: &str, action
         items: vec![item],
         changes: Vec::new(),
         delivery: None,
+        tells: own.tells,
     };
     let app = Arc::clone(app);
     tokio::spawn(async move {

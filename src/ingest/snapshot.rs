@@ -3,10 +3,11 @@
 //! Immutable, swapped whole on change, so that a request reads no database to know who sent it. Every change of configuration bumps
 //! `config_version`; each process polls it every second and loads anew when it has moved ([`Directory::refresh`](super::directory::Directory::refresh)).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use crate::delivery::destination::Destination;
 use crate::provider::{Compiled, Meta, Provider};
 use crate::secret::{CredentialHash, Secret};
 use crate::signature::Scheme;
@@ -148,6 +149,8 @@ pub struct Integration {
     pub credentials: Vec<Arc<Credential>>,
     /// Whether every secret opened; while not, its requests get 503 and never "unsigned".
     pub sealed_shut: bool,
+    /// Whether its tenant has anybody to tell: see [`Snapshot::tells`].
+    pub tells: bool,
 }
 
 impl Timers {
@@ -217,6 +220,21 @@ pub struct Service {
     pub api_integration: Option<Arc<str>>,
 }
 
+/// A rule: what is told to which destinations.
+#[derive(Clone, Debug)]
+pub struct StoredRule {
+    /// `rul_…`.
+    pub id: Arc<str>,
+    /// The tenant it belongs to.
+    pub tenant_id: Arc<str>,
+    /// Its name.
+    pub name: String,
+    /// Whether it counts.
+    pub enabled: bool,
+    /// What it matches and whom it tells, by ids.
+    pub definition: serde_json::Value,
+}
+
 /// The configuration at one version.
 #[derive(Default)]
 pub struct Snapshot {
@@ -234,9 +252,21 @@ pub struct Snapshot {
     pub services: HashMap<Arc<str>, Service>,
     /// Each tenant's built-in integration for incidents about itself, by tenant.
     pub own: HashMap<Arc<str>, Arc<Integration>>,
+    /// By id; deleted ones are not among them.
+    pub destinations: HashMap<Arc<str>, Arc<Destination>>,
+    /// By tenant, the oldest first.
+    pub rules: HashMap<Arc<str>, Vec<Arc<StoredRule>>>,
+    /// The tenants of the destinations.
+    pub tenants_to_tell: HashSet<Arc<str>>,
 }
 
 impl Snapshot {
+    /// Whether a tenant has any destination, enabled or not. Where it has none, nothing is noted for the outside world: what happened
+    /// before the first destination was made is not told to it.
+    pub fn tells(&self, tenant_id: &str) -> bool {
+        self.tenants_to_tell.contains(tenant_id)
+    }
+
     /// The integration of a hook that holds at `now`.
     pub fn by_hook(&self, hash: &CredentialHash, now: Timestamp) -> Option<(&Arc<Integration>, &Arc<Credential>)> {
         let integration = self.hooks.get(hash)?;

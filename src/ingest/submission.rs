@@ -215,6 +215,8 @@ pub struct Submission {
     pub changes: Vec<ChangeEvent>,
     /// The delivery id, where the sender guarantees one.
     pub delivery: Option<Delivery>,
+    /// Whether its tenant has anybody to tell.
+    pub tells: bool,
 }
 
 impl Submission {

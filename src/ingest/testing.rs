@@ -50,6 +50,7 @@ pub fn submission(integration_id: &str, items: Vec<Posted>) -> Submission {
         items,
         changes: Vec::new(),
         delivery: None,
+        tells: true,
     }
 }
 

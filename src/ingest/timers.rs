@@ -154,5 +154,6 @@ pub fn act(integration: &Integration, actor: Actor, items: Vec<Posted>, now: Tim
         items,
         changes: Vec::new(),
         delivery: None,
+        tells: integration.tells,
     }
 }

@@ -51,6 +51,57 @@ diesel::table! {
 }
 
 diesel::table! {
+    destinations (id) {
+        id -> Text,
+        tenant_id -> Text,
+        name -> Text,
+        live_name -> Nullable<Text>,
+        kind -> Text,
+        sealed -> Text,
+        options -> Text,
+        templates -> Text,
+        include -> Text,
+        enabled -> Integer,
+        disabled_why -> Nullable<Text>,
+        is_default -> Integer,
+        breaker_failures -> Nullable<BigInt>,
+        breaker_rest -> Nullable<BigInt>,
+        rate_per_minute -> Nullable<BigInt>,
+        created_by -> Text,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    signing_secrets (id) {
+        id -> Text,
+        tenant_id -> Text,
+        destination_id -> Text,
+        sealed -> Text,
+        created_at -> BigInt,
+        expires_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    rules (id) {
+        id -> Text,
+        tenant_id -> Text,
+        name -> Text,
+        live_name -> Nullable<Text>,
+        definition -> Text,
+        enabled -> Integer,
+        made_for -> Nullable<Text>,
+        created_by -> Text,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     requests (id) {
         id -> BigInt,
         tenant_id -> Text,
@@ -273,6 +324,7 @@ mod tests {
             changes,
             config_version,
             credentials,
+            destinations,
             events,
             facts,
             incidents,
@@ -281,8 +333,10 @@ mod tests {
             refusals,
             replays,
             requests,
+            rules,
             seen_deliveries,
             services,
+            signing_secrets,
             tenants,
             tombstones,
         ];

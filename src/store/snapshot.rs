@@ -1,5 +1,7 @@
 //! Reads the whole configuration in one go.
 
+mod outbound;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -77,9 +79,11 @@ pub fn load(conn: &mut Conn, sealer: &Sealer, tools: &Registry) -> Result<Snapsh
         live.entry(row.integration_id.clone()).or_default().push(row);
     }
     load_services(conn, &mut snapshot)?;
+    outbound::load(conn, sealer, &mut snapshot)?;
     for row in integrations::table.select(IntegrationRow::as_select()).load(conn)? {
         let own = live.remove(&row.id).unwrap_or_default();
-        add(&mut snapshot, Arc::new(integration(row, own, sealer, tools)));
+        let tells = snapshot.tells(&row.tenant_id);
+        add(&mut snapshot, Arc::new(Integration { tells, ..integration(row, own, sealer, tools) }));
     }
     load_tokens(conn, &mut snapshot)?;
     Ok(snapshot)
@@ -159,6 +163,7 @@ fn integration(row: IntegrationRow, rows: Vec<CredentialRow>, sealer: &Sealer, t
         native_body_limit: row.native_body_limit.and_then(|limit| usize::try_from(limit).ok()),
         credentials,
         sealed_shut,
+        tells: false,
     }
 }
 

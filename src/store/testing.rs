@@ -169,3 +169,56 @@ pub fn plant_change(conn: &mut Conn, place: &Place) -> String {
         .unwrap();
     new
 }
+
+/// A webhook destination.
+pub fn plant_destination(conn: &mut Conn, tenant: &str, called: &str) -> super::destinations::Destination {
+    let settings = crate::delivery::destination::Settings {
+        url: Secret::new("https://hooks.example/one"),
+        token: None,
+        headers: Vec::new(),
+        basic_auth: None,
+    };
+    let mut row = super::destinations::Destination {
+        id: crate::id::new(Kind::Destination),
+        tenant_id: tenant.to_owned(),
+        name: called.to_owned(),
+        live_name: Some(called.to_owned()),
+        kind: "webhook".to_owned(),
+        sealed: String::new(),
+        options: "{}".to_owned(),
+        templates: "{}".to_owned(),
+        include: "summary".to_owned(),
+        enabled: 1,
+        disabled_why: None,
+        is_default: 0,
+        breaker_failures: None,
+        breaker_rest: None,
+        rate_per_minute: None,
+        created_by: "test".to_owned(),
+        created_at: 1,
+        updated_at: 1,
+        deleted_at: None,
+    };
+    row.seal(&sealer(), &settings).unwrap();
+    super::destinations::insert(conn, &row).unwrap();
+    row
+}
+
+/// A rule that says nothing.
+pub fn plant_rule(conn: &mut Conn, tenant: &str, called: &str) -> super::rules::Rule {
+    let row = super::rules::Rule {
+        id: crate::id::new(Kind::Rule),
+        tenant_id: tenant.to_owned(),
+        name: called.to_owned(),
+        live_name: Some(called.to_owned()),
+        definition: "{}".to_owned(),
+        enabled: 1,
+        made_for: None,
+        created_by: "test".to_owned(),
+        created_at: 1,
+        updated_at: 1,
+        deleted_at: None,
+    };
+    super::rules::insert(conn, &row).unwrap();
+    row
+}

@@ -64,6 +64,69 @@ CREATE TABLE credentials (
 );
 CREATE INDEX credentials_by_integration ON credentials (integration_id);
 
+-- Where the outside world is told of incidents and changes.
+CREATE TABLE destinations (
+    id               TEXT PRIMARY KEY NOT NULL,
+    tenant_id        TEXT NOT NULL REFERENCES tenants (id),
+    name             TEXT NOT NULL,
+    -- The name while the destination lives, NULL once it is deleted: names are unique among the living.
+    live_name        TEXT,
+    -- The kind of channel.
+    kind             TEXT NOT NULL,
+    -- Sealed JSON: url, token, headers, basic_auth.
+    sealed           TEXT NOT NULL,
+    options          TEXT NOT NULL,
+    -- JSON: the templates by what they render (incident, change).
+    templates        TEXT NOT NULL,
+    -- summary or details.
+    include          TEXT NOT NULL,
+    enabled          INTEGER NOT NULL,
+    -- Why it is disabled, where not because somebody wanted it: gone.
+    disabled_why     TEXT,
+    -- 1 for the destination of what no rule matches.
+    is_default       INTEGER NOT NULL,
+    -- Failures in a row that open the breaker, 0: never, and the seconds that it rests; NULL: the defaults.
+    breaker_failures BIGINT,
+    breaker_rest     BIGINT,
+    -- NULL: no limit.
+    rate_per_minute  BIGINT,
+    created_by       TEXT NOT NULL,
+    created_at       BIGINT NOT NULL,
+    updated_at       BIGINT NOT NULL,
+    deleted_at       BIGINT,
+    UNIQUE (tenant_id, live_name)
+);
+CREATE UNIQUE INDEX destinations_default ON destinations (tenant_id) WHERE is_default = 1;
+
+-- What a destination's messages are signed with: at most two live ones, the newer and the older with an expiry.
+CREATE TABLE signing_secrets (
+    id             TEXT PRIMARY KEY NOT NULL,
+    tenant_id      TEXT NOT NULL REFERENCES tenants (id),
+    destination_id TEXT NOT NULL REFERENCES destinations (id),
+    sealed         TEXT NOT NULL,
+    created_at     BIGINT NOT NULL,
+    expires_at     BIGINT
+);
+CREATE INDEX signing_secrets_by_destination ON signing_secrets (destination_id);
+
+-- What is told to which destinations, and when.
+CREATE TABLE rules (
+    id         TEXT PRIMARY KEY NOT NULL,
+    tenant_id  TEXT NOT NULL REFERENCES tenants (id),
+    name       TEXT NOT NULL,
+    live_name  TEXT,
+    -- JSON: what it matches and whom it tells.
+    definition TEXT NOT NULL,
+    enabled    INTEGER NOT NULL,
+    -- The destination that it was made with.
+    made_for   TEXT REFERENCES destinations (id),
+    created_by TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    deleted_at BIGINT,
+    UNIQUE (tenant_id, live_name)
+);
+
 -- The ledger: what was posted, and what became of it.
 CREATE TABLE requests (
     id              BIGINT PRIMARY KEY NOT NULL,

@@ -99,6 +99,7 @@ pub fn submission(integration: &Integration, row: &Row, options: &Options, now: 
         items: all,
         changes: if row.has_changes { Vec::new() } else { changes },
         delivery: None,
+        tells: integration.tells,
     })
 }
 
