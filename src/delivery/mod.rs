@@ -9,3 +9,4 @@ pub mod destination;
 pub mod limit;
 pub mod message;
 pub mod retry;
+pub mod rule;

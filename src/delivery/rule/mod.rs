@@ -1,0 +1,168 @@
+//! Rules: which events are told to which destinations, when, and how gently.
+//!
+//! A [`Rule`] is read from the body of the management API ([`Rule::from_json`]), which reports every problem at once, and stored as
+//! [`Rule::to_json`] writes it. It knows destinations, services and integrations by their ids; whoever reads one says what a name means.
+
+mod condition;
+mod fields;
+mod problem;
+mod read;
+mod window;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::time::Duration;
+
+pub use condition::Condition;
+pub use problem::Problem;
+pub use read::{Ids, Lookup};
+pub use window::{Weekly, Window};
+
+use super::message::Occasion;
+use super::retry::Policy;
+use crate::event::Severity;
+
+/// Who is told what, when.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Its name.
+    pub name: String,
+    /// Whether it applies at all.
+    pub enabled: bool,
+    /// What it tells of; never empty.
+    pub events: Vec<Asked>,
+    /// What must hold besides.
+    pub condition: Option<Condition>,
+    /// The lowest severity that it tells of.
+    pub severity_floor: Option<Severity>,
+    /// Ids of the services that it is for; empty: all.
+    pub services: Vec<String>,
+    /// Ids of the integrations that it is for; empty: all.
+    pub integrations: Vec<String>,
+    /// Ids of the destinations that are told at once.
+    pub destinations: Vec<String>,
+    /// Who is told besides, while nobody acknowledges; the earliest first.
+    pub steps: Vec<Step>,
+    /// Ids of destinations in order: those of one place are told when those of the place before could not be.
+    pub fallback: Vec<Vec<String>>,
+    /// How long a place of `fallback` has to deliver before the next is told.
+    pub fallback_after: Duration,
+    /// Ids of destinations that are told at once, whatever `fallback` does.
+    pub always: Vec<String>,
+    /// How long further pages of a key wait after one.
+    pub dedupe_window: Option<Duration>,
+    /// Messages a minute.
+    pub rate_limit: Option<u32>,
+    /// When nobody is told.
+    pub quiet_windows: Vec<Window>,
+    /// How stubbornly it is tried.
+    pub retry: Policy,
+}
+
+/// Something that a rule tells of.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Asked {
+    /// What happens.
+    pub occasion: Occasion,
+    /// How long it must have lasted: there for [`Occasion::OpenFor`] and [`Occasion::UnacknowledgedFor`], and for no other.
+    pub after: Option<Duration>,
+}
+
+/// Destinations that are told some time after a page that nobody acknowledged.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Step {
+    /// The time since the page.
+    pub after: Duration,
+    /// Their ids.
+    pub destinations: Vec<String>,
+}
+
+/// What a rule names by name or id.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Kind {
+    /// A destination.
+    Destination,
+    /// A service.
+    Service,
+    /// An integration.
+    Integration,
+}
+
+impl Asked {
+    /// What a rule tells of that says nothing: an incident from its page to its end. Changes are told where they are asked for.
+    pub const DEFAULT: [Self; 4] = [
+        Self::of(Occasion::Triggered),
+        Self::of(Occasion::Acknowledged),
+        Self::of(Occasion::Resolved),
+        Self::of(Occasion::Updated),
+    ];
+
+    const fn of(occasion: Occasion) -> Self {
+        Self { occasion, after: None }
+    }
+}
+
+/// As it is written in a rule: `incident.triggered`, `incident.open_for:30m`.
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.occasion.as_str())?;
+        match self.after {
+            Some(after) => write!(f, ":{}", write::span(after)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Rule {
+    /// How long a place of `fallback` has, where a rule does not say.
+    pub const FALLBACK_AFTER: Duration = Duration::from_secs(60);
+
+    /// A rule of this name that tells `destinations` of every incident.
+    pub fn everything(name: impl Into<String>, destinations: Vec<String>) -> Self {
+        Self {
+            name: name.into(),
+            enabled: true,
+            events: Asked::DEFAULT.to_vec(),
+            condition: None,
+            severity_floor: None,
+            services: Vec::new(),
+            integrations: Vec::new(),
+            destinations,
+            steps: Vec::new(),
+            fallback: Vec::new(),
+            fallback_after: Self::FALLBACK_AFTER,
+            always: Vec::new(),
+            dedupe_window: None,
+            rate_limit: None,
+            quiet_windows: Vec::new(),
+            retry: Policy::default(),
+        }
+    }
+
+    /// The ids of all destinations that it may ever tell, each once.
+    pub fn reaches(&self) -> Vec<&str> {
+        let mut ids: Vec<&str> = self.named().map(String::as_str).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    fn named(&self) -> impl Iterator<Item = &String> {
+        let steps = self.steps.iter().flat_map(|step| &step.destinations);
+        self.destinations.iter().chain(&self.always).chain(self.fallback.iter().flatten()).chain(steps)
+    }
+}
+
+impl Kind {
+    /// The word for it in a sentence.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Destination => "destination",
+            Self::Service => "service",
+            Self::Integration => "integration",
+        }
+    }
+}
