@@ -1,7 +1,7 @@
 //! Identifiers: a short type prefix and 26 characters of Crockford base 32. They sort by the time they were made, so lists need no
 //! other order and inserts go to the right edge of an index.
 //!
-//! What is written for every request (requests, events, incidents, change events) is numbered: 42 bits of milliseconds since 1970,
+//! What is written for every request (requests, events, incidents, change events, deliveries) is numbered: 42 bits of milliseconds since 1970,
 //! 11 bits that count within one, 10 bits that tell the processes of one database apart. The number is the row's key, 8 bytes
 //! instead of 30, and the text is another spelling of it. Everything else is named by a UUID (version 7, RFC 9562).
 
@@ -41,6 +41,8 @@ pub enum Kind {
     Incident,
     /// A change event, `chg_`.
     Change,
+    /// A delivery, `dlv_`.
+    Delivery,
     /// An API token, `tok_`.
     Token,
     /// An audit entry, `aud_`.
@@ -58,7 +60,7 @@ pub enum Kind {
 impl Kind {
     /// Whether its rows are keyed by a number.
     const fn is_numbered(self) -> bool {
-        matches!(self, Self::Request | Self::Event | Self::Incident | Self::Change)
+        matches!(self, Self::Request | Self::Event | Self::Incident | Self::Change | Self::Delivery)
     }
 
     /// The prefix, underscore included.
@@ -71,6 +73,7 @@ impl Kind {
             Self::Event => "evt_",
             Self::Incident => "inc_",
             Self::Change => "chg_",
+            Self::Delivery => "dlv_",
             Self::Token => "tok_",
             Self::Audit => "aud_",
             Self::Credential => "crd_",
@@ -197,7 +200,7 @@ mod tests {
     #[test]
     fn a_numbered_identifier_is_its_number_spelled() {
         let before = floor(Timestamp(1_000));
-        for kind in [Kind::Request, Kind::Event, Kind::Incident, Kind::Change] {
+        for kind in [Kind::Request, Kind::Event, Kind::Incident, Kind::Change, Kind::Delivery] {
             let id = new(kind);
             assert!(number(&id) > before, "{id}");
             assert_eq!(text(kind, number(&id)), id);

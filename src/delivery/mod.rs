@@ -10,3 +10,4 @@ pub mod limit;
 pub mod message;
 pub mod retry;
 pub mod rule;
+pub mod thread;

@@ -18,6 +18,7 @@ pub mod incidents;
 pub mod ingest;
 pub mod integrations;
 pub mod numbered;
+pub mod outbox;
 pub mod page;
 pub mod records;
 pub mod refusals;

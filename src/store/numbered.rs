@@ -5,7 +5,7 @@ use diesel::deserialize::{self, FromSql};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
 
-use super::schema::{changes, events, incidents, requests};
+use super::schema::{changes, deliveries, events, incidents, requests};
 use super::{Conn, Result};
 use crate::id::{self, Kind};
 
@@ -19,11 +19,12 @@ pub fn join(conn: &mut Conn) -> Result<()> {
         Conn::Sqlite(_) => 0,
         Conn::Pg(conn) => diesel::select(diesel::dsl::sql::<BigInt>("nextval('node')")).get_result(conn)?,
     };
-    let newest: [Option<i64>; 4] = [
+    let newest: [Option<i64>; 5] = [
         requests::table.select(diesel::dsl::max(requests::id)).first(conn)?,
         events::table.select(diesel::dsl::max(events::id)).first(conn)?,
         incidents::table.select(diesel::dsl::max(incidents::id)).first(conn)?,
         changes::table.select(diesel::dsl::max(changes::id)).first(conn)?,
+        deliveries::table.select(diesel::dsl::max(deliveries::id)).first(conn)?,
     ];
     id::join(node, newest.into_iter().flatten().max().unwrap_or(0));
     Ok(())
@@ -80,4 +81,6 @@ numbered! {
     IncidentId / OptIncidentId: Kind::Incident;
     /// A change event's id.
     ChangeId / OptChangeId: Kind::Change;
+    /// A delivery's id.
+    DeliveryId / OptDeliveryId: Kind::Delivery;
 }

@@ -218,6 +218,85 @@ diesel::table! {
 }
 
 diesel::table! {
+    deliveries (id) {
+        id -> BigInt,
+        tenant_id -> Text,
+        destination_id -> Text,
+        subject -> Text,
+        rule_id -> Nullable<Text>,
+        incident_id -> Nullable<BigInt>,
+        event_id -> Nullable<BigInt>,
+        event -> Text,
+        status -> Text,
+        reason -> Nullable<Text>,
+        message -> Text,
+        attempts -> Integer,
+        failures -> Integer,
+        created_at -> BigInt,
+        finished_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    attempts (delivery_id, number) {
+        delivery_id -> BigInt,
+        number -> Integer,
+        started_at -> BigInt,
+        took -> BigInt,
+        result -> Text,
+        status -> Nullable<Integer>,
+        error -> Nullable<Text>,
+        request -> Text,
+        answer -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    threads (destination_id, subject) {
+        destination_id -> Text,
+        subject -> Text,
+        tenant_id -> Text,
+        incident_id -> Nullable<BigInt>,
+        rule_id -> Nullable<Text>,
+        wants -> Text,
+        due_at -> Nullable<BigInt>,
+        lease -> Nullable<Text>,
+        held_until -> Nullable<BigInt>,
+        held_by -> Nullable<Text>,
+        told_status -> Nullable<Text>,
+        told_severity -> Nullable<Text>,
+        remembered -> Nullable<Text>,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    breakers (destination_id) {
+        destination_id -> Text,
+        failures -> Integer,
+        open_until -> Nullable<BigInt>,
+        probing_until -> Nullable<BigInt>,
+        paused_until -> Nullable<BigInt>,
+        recovered_at -> Nullable<BigInt>,
+        gone_at -> Nullable<BigInt>,
+        paced_at -> Nullable<BigInt>,
+        skipped -> BigInt,
+    }
+}
+
+diesel::table! {
+    pages (rule_id, integration_id, dedup_key) {
+        rule_id -> Text, integration_id -> Text, dedup_key -> Text, paged_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    watches (rule_id, incident_id) {
+        rule_id -> Text, incident_id -> BigInt, tenant_id -> Text, started_at -> BigInt, due_at -> BigInt, state -> Text,
+    }
+}
+
+diesel::table! {
     seen_deliveries (integration_id, delivery_id, body_hash) {
         integration_id -> Text,
         delivery_id -> Text,
@@ -320,16 +399,20 @@ mod tests {
     fn the_schema_is_that_of_the_migrations_of_both_databases() {
         let declared = columns![
             api_tokens,
+            attempts,
             audit,
+            breakers,
             changes,
             config_version,
             credentials,
+            deliveries,
             destinations,
             events,
             facts,
             incidents,
             integrations,
             outbox,
+            pages,
             refusals,
             replays,
             requests,
@@ -338,7 +421,9 @@ mod tests {
             services,
             signing_secrets,
             tenants,
+            threads,
             tombstones,
+            watches,
         ];
         for database in testing::databases() {
             let mut conn = database.store.writer().unwrap();

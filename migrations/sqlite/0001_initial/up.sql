@@ -251,6 +251,125 @@ CREATE TABLE outbox (
     created_at  BIGINT NOT NULL
 );
 
+-- What is told to one destination: once for each thing that happened, in order for each subject.
+CREATE TABLE deliveries (
+    id             INTEGER PRIMARY KEY NOT NULL,
+    tenant_id      TEXT NOT NULL,
+    destination_id TEXT NOT NULL,
+    -- The incident or change event that it is about.
+    subject        TEXT NOT NULL,
+    -- The rule by which it goes there; NULL: to the default destination, or by hand.
+    rule_id        TEXT,
+    incident_id    BIGINT,
+    event_id       BIGINT,
+    -- incident.triggered, …, change.created, test.
+    event          TEXT NOT NULL,
+    -- pending, retrying, delivered, dead or skipped.
+    status         TEXT NOT NULL,
+    -- Why it is where it is, for people.
+    reason         TEXT,
+    -- JSON: what is told, as things were when it happened.
+    message        TEXT NOT NULL,
+    attempts       INTEGER NOT NULL,
+    -- Attempts that the receiver did not merely put off.
+    failures       INTEGER NOT NULL,
+    created_at     BIGINT NOT NULL,
+    -- When it was delivered, given up or left out; NULL: it is still to be told.
+    finished_at    BIGINT
+);
+CREATE INDEX deliveries_unfinished ON deliveries (destination_id, subject, id) WHERE finished_at IS NULL;
+CREATE INDEX deliveries_dead ON deliveries (tenant_id, id) WHERE status = 'dead';
+CREATE INDEX deliveries_by_incident ON deliveries (incident_id) WHERE incident_id IS NOT NULL;
+
+-- What was sent and what came back, secrets masked.
+CREATE TABLE attempts (
+    delivery_id BIGINT NOT NULL,
+    number      INTEGER NOT NULL,
+    started_at  BIGINT NOT NULL,
+    -- Microseconds.
+    took        BIGINT NOT NULL,
+    -- delivered, later, refused or gone.
+    result      TEXT NOT NULL,
+    -- The HTTP status; NULL: there was no answer.
+    status      INTEGER,
+    error       TEXT,
+    -- JSON: method, url, headers, body.
+    request     TEXT NOT NULL,
+    -- The beginning of what was answered.
+    answer      TEXT,
+    PRIMARY KEY (delivery_id, number)
+);
+
+-- One subject at one destination: what was told there, and when there is something to do.
+CREATE TABLE threads (
+    destination_id TEXT NOT NULL,
+    subject        TEXT NOT NULL,
+    tenant_id      TEXT NOT NULL,
+    incident_id    BIGINT,
+    -- The route that its first message took, which those after it follow.
+    rule_id        TEXT,
+    -- The event types that the route asked for, with commas between them.
+    wants          TEXT NOT NULL,
+    -- When it is looked at; while a worker has it, when it may be taken from that worker. NULL: there is nothing to do.
+    due_at         BIGINT,
+    -- Which worker has it.
+    lease          TEXT,
+    -- Nothing is told before this; then how things stand, if that is news. NULL: it is not on hold.
+    held_until     BIGINT,
+    held_by        TEXT,
+    -- The status and severity that the receiver knows; NULL: it was told nothing.
+    told_status    TEXT,
+    told_severity  TEXT,
+    -- JSON: what the channel needs to change its message in place.
+    remembered     TEXT,
+    updated_at     BIGINT NOT NULL,
+    PRIMARY KEY (destination_id, subject)
+);
+CREATE INDEX threads_due ON threads (destination_id, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX threads_by_incident ON threads (incident_id) WHERE incident_id IS NOT NULL;
+
+-- How the receiver of a destination is doing.
+CREATE TABLE breakers (
+    destination_id TEXT PRIMARY KEY NOT NULL,
+    -- In a row.
+    failures       INTEGER NOT NULL,
+    open_until     BIGINT,
+    probing_until  BIGINT,
+    -- It asked for time until then.
+    paused_until   BIGINT,
+    -- When it last came back: what was made before that waited, and may be merged.
+    recovered_at   BIGINT,
+    -- When it first said that it is gone; said again, the destination is disabled.
+    gone_at        BIGINT,
+    -- How far ahead its limit of messages a minute is spent.
+    paced_at       BIGINT,
+    -- Deliveries that were put off because the breaker was open.
+    skipped        BIGINT NOT NULL
+);
+
+-- When a rule last paged for a key, for its dedupe window.
+CREATE TABLE pages (
+    rule_id        TEXT NOT NULL,
+    integration_id TEXT NOT NULL,
+    dedup_key      TEXT NOT NULL,
+    paged_at       BIGINT NOT NULL,
+    PRIMARY KEY (rule_id, integration_id, dedup_key)
+);
+
+-- Open incidents that a rule looks at again as time goes by: its steps, its fallback, how long one is open.
+CREATE TABLE watches (
+    rule_id     TEXT NOT NULL,
+    incident_id BIGINT NOT NULL,
+    tenant_id   TEXT NOT NULL,
+    started_at  BIGINT NOT NULL,
+    due_at      BIGINT NOT NULL,
+    -- JSON: what was done so far.
+    state       TEXT NOT NULL,
+    PRIMARY KEY (rule_id, incident_id)
+);
+CREATE INDEX watches_due ON watches (due_at);
+CREATE INDEX watches_by_incident ON watches (incident_id);
+
 -- Delivery ids that a sender guarantees, of requests that had an effect.
 CREATE TABLE seen_deliveries (
     integration_id TEXT NOT NULL,

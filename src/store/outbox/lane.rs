@@ -1,0 +1,174 @@
+//! What the workers of a destination claim and record.
+
+use diesel::prelude::*;
+
+use super::rows::{Attempt, Breaker, Delivery, NewDelivery, Progress, Thread, Turned};
+use super::{insert, update};
+use crate::id;
+use crate::store::schema::{breakers, deliveries, threads};
+use crate::store::{Conn, Result};
+
+/// How the receiver is doing; on PostgreSQL its row is locked until the transaction ends, so that one node at a time takes turns.
+///
+/// # Errors
+/// The query failed.
+pub fn breaker(conn: &mut Conn, destination_id: &str) -> Result<Breaker> {
+    let row = breakers::table.find(destination_id).select(breakers::all_columns);
+    let found: Option<Breaker> = match conn {
+        Conn::Sqlite(conn) => row.first(conn).optional()?,
+        Conn::Pg(conn) => row.for_update().first(conn).optional()?,
+    };
+    Ok(found.unwrap_or_else(|| Breaker { destination_id: destination_id.to_owned(), ..Breaker::default() }))
+}
+
+/// Keeps how the receiver is doing.
+///
+/// # Errors
+/// A statement failed.
+pub fn keep_breaker(conn: &mut Conn, breaker: &Breaker) -> Result<()> {
+    let known = diesel::update(breakers::table.find(&breaker.destination_id)).set(breaker).execute(conn)?;
+    if known == 0 {
+        let rows = [breaker];
+        insert!(conn, "breakers (destination_id, failures, open_until, probing_until, paused_until, recovered_at, gone_at, paced_at, \
+             skipped)", &rows, |row| [
+            Text: row.destination_id.as_str(), Int: i64::from(row.failures), OptInt: row.open_until, OptInt: row.probing_until,
+            OptInt: row.paused_until, OptInt: row.recovered_at, OptInt: row.gone_at, OptInt: row.paced_at, Int: row.skipped,
+        ], "ON CONFLICT (destination_id) DO NOTHING");
+    }
+    Ok(())
+}
+
+/// Takes the threads of a destination that are due, the longest due first, until `until`.
+///
+/// # Errors
+/// A statement failed.
+pub fn claim(conn: &mut Conn, destination_id: &str, lease: &str, now: i64, until: i64, limit: i64) -> Result<Vec<Thread>> {
+    let due = threads::table
+        .filter(threads::destination_id.eq(destination_id))
+        .filter(threads::due_at.le(now))
+        .filter(threads::due_at.is_not_null())
+        .order(threads::due_at)
+        .limit(limit)
+        .select(threads::all_columns);
+    let mut taken: Vec<Thread> = match conn {
+        Conn::Sqlite(conn) => due.load(conn)?,
+        Conn::Pg(conn) => due.for_update().skip_locked().load(conn)?,
+    };
+    update!(conn, "threads SET lease = v.column1, due_at = v.column2", "(column1, column2, column3, column4)", &taken, |row| [
+        Text: lease, Int: until, Text: row.destination_id.as_str(), Text: row.subject.as_str(),
+    ], "threads.destination_id = v.column3 AND threads.subject = v.column4");
+    for thread in &mut taken {
+        thread.lease = Some(lease.to_owned());
+        thread.due_at = Some(until);
+    }
+    Ok(taken)
+}
+
+/// The threads of these subjects as they are now, locked on PostgreSQL, where this worker still has them.
+///
+/// # Errors
+/// The query failed.
+pub fn held(conn: &mut Conn, destination_id: &str, lease: &str, subjects: &[&str]) -> Result<Vec<Thread>> {
+    let of = threads::table
+        .filter(threads::destination_id.eq(destination_id))
+        .filter(threads::subject.eq_any(subjects))
+        .filter(threads::lease.eq(lease))
+        .select(threads::all_columns);
+    Ok(match conn {
+        Conn::Sqlite(conn) => of.load(conn)?,
+        Conn::Pg(conn) => of.for_update().load(conn)?,
+    })
+}
+
+/// What is still to be told of these subjects, in order.
+///
+/// # Errors
+/// The query failed.
+pub fn unfinished(conn: &mut Conn, destination_id: &str, subjects: &[&str]) -> Result<Vec<Delivery>> {
+    let of = deliveries::table
+        .filter(deliveries::destination_id.eq(destination_id))
+        .filter(deliveries::subject.eq_any(subjects))
+        .filter(deliveries::finished_at.is_null());
+    Ok(of.order(deliveries::id).select(Delivery::as_select()).load(conn)?)
+}
+
+/// Adds deliveries to a thread that a worker has.
+///
+/// # Errors
+/// A statement failed.
+pub fn add(conn: &mut Conn, rows: &[NewDelivery]) -> Result<()> {
+    super::route::write(conn, &super::route::Plan { deliveries: rows.to_vec(), ..Default::default() })
+}
+
+/// Records attempts.
+///
+/// # Errors
+/// A statement failed.
+pub fn attempted(conn: &mut Conn, rows: &[Attempt]) -> Result<()> {
+    // Two nodes may have made the same attempt, where one outlived its lease.
+    insert!(conn, "attempts (delivery_id, number, started_at, took, result, status, error, request, answer)", rows, |row| [
+        Int: id::number(&row.delivery_id), Int: i64::from(row.number), Int: row.started_at, Int: row.took, Text: row.result,
+        OptInt: row.status.map(i64::from), OptText: row.error.as_deref(), Text: row.request.as_str(), OptText: row.answer.as_deref(),
+    ], "ON CONFLICT (delivery_id, number) DO NOTHING");
+    Ok(())
+}
+
+/// Records what became of deliveries. One that is delivered stays so, whatever another worker met.
+///
+/// # Errors
+/// A statement failed.
+pub fn progressed(conn: &mut Conn, rows: &[Progress]) -> Result<()> {
+    update!(conn, "deliveries SET status = v.column2, reason = v.column3, attempts = v.column4, failures = v.column5, \
+         finished_at = v.column6", "(column1, column2, column3, column4, column5, column6)", rows, |row| [
+        Int: id::number(&row.id), Text: row.status, OptText: row.reason.as_deref(), Int: i64::from(row.attempts),
+        Int: i64::from(row.failures), OptInt: row.finished_at,
+    ], "deliveries.id = v.column1 AND deliveries.status <> 'delivered'");
+    Ok(())
+}
+
+/// Gives threads back.
+///
+/// # Errors
+/// A statement failed.
+pub fn give_back(conn: &mut Conn, rows: &[Turned]) -> Result<()> {
+    update!(conn, "threads SET due_at = v.column3, lease = NULL, held_until = v.column4, held_by = v.column5, \
+         told_status = v.column6, told_severity = v.column7, remembered = v.column8, updated_at = v.column9",
+        "(column1, column2, column3, column4, column5, column6, column7, column8, column9, column10)", rows, |row| [
+        Text: row.thread.destination_id.as_str(), Text: row.thread.subject.as_str(), OptInt: row.thread.due_at,
+        OptInt: row.thread.held_until, OptText: row.thread.held_by.as_deref(), OptText: row.thread.told_status.as_deref(),
+        OptText: row.thread.told_severity.as_deref(), OptText: row.thread.remembered.as_deref(), Int: row.thread.updated_at,
+        Text: row.lease.as_str(),
+    ], "threads.destination_id = v.column1 AND threads.subject = v.column2 AND threads.lease = v.column10");
+    Ok(())
+}
+
+/// Gives back everything that a worker of this node has: those that are gone with the process, on SQLite.
+///
+/// # Errors
+/// The update failed.
+pub fn release_all(conn: &mut Conn, now: i64) -> Result<usize> {
+    let leased = threads::table.filter(threads::lease.is_not_null()).filter(threads::due_at.is_not_null());
+    Ok(diesel::update(leased).set((threads::lease.eq(None::<String>), threads::due_at.eq(now))).execute(conn)?)
+}
+
+/// The destinations with something to do, and when the first of it is due.
+///
+/// # Errors
+/// The query failed.
+pub fn due(conn: &mut Conn) -> Result<Vec<(String, i64)>> {
+    let rows: Vec<(String, Option<i64>)> = threads::table
+        .filter(threads::due_at.is_not_null())
+        .group_by(threads::destination_id)
+        .select((threads::destination_id, diesel::dsl::min(threads::due_at)))
+        .load(conn)?;
+    Ok(rows.into_iter().filter_map(|(id, at)| Some((id, at?))).collect())
+}
+
+/// When the first thread of a destination is due.
+///
+/// # Errors
+/// The query failed.
+pub fn next_due(conn: &mut Conn, destination_id: &str) -> Result<Option<i64>> {
+    let of = threads::table.filter(threads::destination_id.eq(destination_id)).filter(threads::due_at.is_not_null());
+    Ok(of.select(diesel::dsl::min(threads::due_at)).first(conn)?)
+}

@@ -1,0 +1,146 @@
+//! What the router reads and writes.
+
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
+use diesel::{QueryableByName, sql_query};
+
+use super::insert;
+use super::rows::{NewDelivery, Page, Thread, Watch};
+use crate::id;
+use crate::store::schema::{outbox, pages, threads, watches};
+use crate::store::{Conn, Result};
+
+/// The advisory lock of the one router ("router" in ASCII): it keeps the order of what happened.
+const LOCK: i64 = 0x726f_7574_6572;
+
+/// Something that the outside world must be told.
+#[derive(Queryable, Selectable, Clone, Debug)]
+#[diesel(table_name = outbox)]
+pub struct Notice {
+    /// Its number: the order.
+    pub id: i64,
+    /// The tenant.
+    pub tenant_id: String,
+    /// What happened.
+    pub event: String,
+    /// The incident.
+    pub incident_id: Option<i64>,
+    /// The change event.
+    pub change_id: Option<i64>,
+    /// The event that caused it.
+    pub event_id: Option<i64>,
+    /// When.
+    pub created_at: i64,
+}
+
+/// All that one turn of the router writes.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Deliveries, in order.
+    pub deliveries: Vec<NewDelivery>,
+    /// Threads that are new or have something to do.
+    pub threads: Vec<Thread>,
+    /// Pages of rules with a dedupe window.
+    pub pages: Vec<Page>,
+    /// Incidents to look at again; they replace what there was.
+    pub watches: Vec<Watch>,
+    /// Those that are over: rule and incident.
+    pub unwatched: Vec<(String, i64)>,
+    /// Notices that are dealt with.
+    pub done: Vec<i64>,
+}
+
+#[derive(QueryableByName)]
+struct Locked {
+    #[diesel(sql_type = Bool)]
+    locked: bool,
+}
+
+/// Becomes the router of this database for as long as the connection lives; whether that place was free.
+///
+/// # Errors
+/// The query failed.
+pub fn lead(conn: &mut Conn) -> Result<bool> {
+    let Conn::Pg(conn) = conn else { return Ok(true) };
+    let locked: Vec<Locked> = sql_query(format!("SELECT pg_try_advisory_lock({LOCK}) AS locked")).load(conn)?;
+    Ok(locked.iter().all(|row| row.locked))
+}
+
+/// The oldest notices, in order.
+///
+/// # Errors
+/// The query failed.
+pub fn notices(conn: &mut Conn, limit: i64) -> Result<Vec<Notice>> {
+    Ok(outbox::table.select(Notice::as_select()).order(outbox::id).limit(limit).load(conn)?)
+}
+
+/// The threads of these incidents.
+///
+/// # Errors
+/// The query failed.
+pub fn threads_of(conn: &mut Conn, incidents: &[i64]) -> Result<Vec<Thread>> {
+    let of = threads::table.filter(threads::incident_id.eq_any(incidents)).filter(threads::incident_id.is_not_null());
+    Ok(of.select(Thread::as_select()).load(conn)?)
+}
+
+/// When a rule last paged for a key.
+///
+/// # Errors
+/// The query failed.
+pub fn paged_at(conn: &mut Conn, rule_id: &str, integration_id: &str, dedup_key: &str) -> Result<Option<i64>> {
+    let key = (rule_id, integration_id, dedup_key);
+    Ok(pages::table.find(key).select(pages::paged_at).first(conn).optional()?)
+}
+
+/// The watches that are due, the oldest first.
+///
+/// # Errors
+/// The query failed.
+pub fn watches_due(conn: &mut Conn, now: i64, limit: i64) -> Result<Vec<Watch>> {
+    let due = watches::table.filter(watches::due_at.le(now)).order(watches::due_at).limit(limit);
+    Ok(due.select(Watch::as_select()).load(conn)?)
+}
+
+/// When the next watch is due.
+///
+/// # Errors
+/// The query failed.
+pub fn next_watch(conn: &mut Conn) -> Result<Option<i64>> {
+    Ok(watches::table.select(diesel::dsl::min(watches::due_at)).first(conn)?)
+}
+
+/// Writes a plan; inside a transaction.
+///
+/// # Errors
+/// A statement failed; nothing of the plan may then be committed.
+pub fn write(conn: &mut Conn, plan: &Plan) -> Result<()> {
+    insert!(conn, "deliveries (id, tenant_id, destination_id, subject, rule_id, incident_id, event_id, event, status, reason, message, \
+         attempts, failures, created_at, finished_at)", &plan.deliveries, |row| [
+        Int: id::number(&row.id), Text: row.tenant_id.as_str(), Text: row.destination_id.as_str(), Text: row.subject.as_str(),
+        OptText: row.rule_id.as_deref(), OptInt: row.incident_id, OptInt: row.event_id, Text: row.event, Text: "pending",
+        OptText: None, Text: row.message.as_str(), Int: 0, Int: 0, Int: row.created_at, OptInt: None,
+    ], "");
+    // A thread that a worker has, or that waits for its next attempt, keeps its time.
+    insert!(conn, "threads (destination_id, subject, tenant_id, incident_id, rule_id, wants, due_at, held_until, held_by, updated_at)",
+        &plan.threads, |row| [
+        Text: row.destination_id.as_str(), Text: row.subject.as_str(), Text: row.tenant_id.as_str(), OptInt: row.incident_id,
+        OptText: row.rule_id.as_deref(), Text: row.wants.as_str(), OptInt: row.due_at, OptInt: row.held_until,
+        OptText: row.held_by.as_deref(), Int: row.updated_at,
+    ], "ON CONFLICT (destination_id, subject) DO UPDATE SET wants = excluded.wants, \
+         due_at = COALESCE(threads.due_at, excluded.due_at), held_until = excluded.held_until, held_by = excluded.held_by, \
+         updated_at = excluded.updated_at");
+    insert!(conn, "pages (rule_id, integration_id, dedup_key, paged_at)", &plan.pages, |row| [
+        Text: row.rule_id.as_str(), Text: row.integration_id.as_str(), Text: row.dedup_key.as_str(), Int: row.paged_at,
+    ], "ON CONFLICT (rule_id, integration_id, dedup_key) DO UPDATE SET paged_at = excluded.paged_at");
+    insert!(conn, "watches (rule_id, incident_id, tenant_id, started_at, due_at, state)", &plan.watches, |row| [
+        Text: row.rule_id.as_str(), Int: row.incident_id, Text: row.tenant_id.as_str(), Int: row.started_at, Int: row.due_at,
+        Text: row.state.as_str(),
+    ], "ON CONFLICT (rule_id, incident_id) DO UPDATE SET due_at = excluded.due_at, state = excluded.state");
+    for (rule_id, incident_id) in &plan.unwatched {
+        diesel::delete(watches::table.find((rule_id, incident_id))).execute(conn)?;
+    }
+    for done in plan.done.chunks(500) {
+        diesel::delete(outbox::table.filter(outbox::id.eq_any(done))).execute(conn)?;
+    }
+    Ok(())
+}
