@@ -1,28 +1,25 @@
 //! Discord, by a webhook of a channel: one message an incident, changed in place.
 //!
 //! <https://docs.discord.com/developers/resources/webhook#execute-webhook>,
-//! <https://docs.discord.com/developers/resources/message#embed-object-embed-limits>. `allowed_mentions` without anything in it lets no text
-//! mention anybody. How Discord counts is not said; UTF-16 units are the most that any count gives.
+//! <https://docs.discord.com/developers/resources/message#embed-object-embed-limits>. `allowed_mentions` lets nobody be called but those whom
+//! the destination names. How Discord counts is not said; UTF-16 units are the most that any count gives. What asks somebody to look
+//! is a message of its own, because an edit rings nobody's phone; it is not waited for, so that the first stays the one to change.
+//!
+//! A URL that ends in `/slack` takes what Slack took before Block Kit, answers without an id, and knows no `allowed_mentions`.
+
+mod text;
 
 use serde_json::{Value, json};
 
-use super::{Channel, Letter, Parcel, Sending, Target, mask};
+use super::attachment;
+use super::settings::{self, Problem, Settings};
+use super::shown::{self, Shown};
+use super::{Channel, Letter, Parcel, Sending, Target, mask, mention};
 use crate::delivery::limit::{self, Unit};
-use crate::delivery::message::{Message, Occasion};
-use crate::event::Severity;
 use crate::secret::Secret;
 
 /// Discord.
 pub struct Discord;
-
-/// Units of a message's text.
-const CONTENT_MAX: usize = 2_000;
-/// Units of an embed's title.
-const TITLE_MAX: usize = 256;
-/// Units of an embed's description; all texts of a message together may have 6,000.
-const DESCRIPTION_MAX: usize = 2_000;
-/// Units of a field's value.
-const VALUE_MAX: usize = 500;
 
 impl Channel for Discord {
     fn kind(&self) -> &'static str {
@@ -37,23 +34,40 @@ impl Channel for Discord {
         "https://docs.discord.com/developers/resources/webhook#execute-webhook"
     }
 
-    fn problems(&self, _target: &Target) -> Vec<(&'static str, String)> {
-        Vec::new()
+    fn options(&self) -> &'static [&'static str] {
+        &["mentions"]
+    }
+
+    fn problems(&self, target: &Target) -> Vec<Problem> {
+        let mut settings = Settings::of(target, self.options());
+        settings.url("the webhook's URL: https://discord.com/api/webhooks/…/…");
+        mention::check(&mut settings, target, is_mention, "<@ID> (a person), <@&ID> (a role), @everyone or @here");
+        settings.problems()
     }
 
     fn parcel(&self, target: &Target, letter: &Letter<'_>) -> Result<Sending, String> {
-        let message = letter.message;
-        Ok(addressed(target, letter, json!({ "embeds": [embed(message)], "allowed_mentions": { "parse": [] } })).into())
+        let shown = Shown::of(letter.message);
+        let mentions = mention::of(target, letter.message, is_mention);
+        if is_slack(target) {
+            let body = attachment::body(&shown, &mentions, text::escape_unguarded);
+            return Ok(Parcel::json(&target.url, &body).into());
+        }
+        let body = json!({ "content": mentions.join(" "), "embeds": [text::embed(&shown, &letter.message.timestamp)] });
+        Ok(addressed(target, letter, body, &mentions))
     }
 
     fn plain(&self, target: &Target, letter: &Letter<'_>) -> Option<Sending> {
-        let text = limit::cut_escaped(&letter.message.plain(), CONTENT_MAX, Unit::Utf16, escape);
-        Some(addressed(target, letter, json!({ "content": text, "allowed_mentions": { "parse": [] } })).into())
+        let mentions = mention::of(target, letter.message, is_mention);
+        let content = text::plain(&Shown::of(letter.message), &mentions);
+        match is_slack(target) {
+            true => Some(Parcel::json(&target.url, &json!({ "text": content })).into()),
+            false => Some(addressed(target, letter, json!({ "content": content, "embeds": [] }), &mentions)),
+        }
     }
 
     fn remember(&self, _target: &Target, body: &[u8]) -> Option<Value> {
         let answer: Value = serde_json::from_slice(body).ok()?;
-        answer.get("id").filter(|id| id.is_string()).cloned()
+        answer.get("id").filter(|id| id.as_str().is_some_and(is_id)).cloned()
     }
 
     fn retry_after(&self, body: &[u8]) -> Option<String> {
@@ -68,103 +82,106 @@ impl Channel for Discord {
     }
 }
 
-/// A new message, or a change of the one that is remembered. The answer to a new one is waited for, because it holds the id.
-fn addressed(target: &Target, letter: &Letter<'_>, body: Value) -> Parcel {
+/// A new message, or a change of the one that is remembered. The answer to the first is waited for, because it holds the id.
+fn addressed(target: &Target, letter: &Letter<'_>, mut body: Value, mentions: &[&str]) -> Sending {
+    if let Some(members) = body.as_object_mut() {
+        members.insert("allowed_mentions".to_owned(), allowed(mentions));
+    }
     let (base, query) = target.url.expose().split_once('?').unwrap_or((target.url.expose(), ""));
     let base = base.trim_end_matches('/');
     // A thread in a forum is named by the URL's own query.
-    let joined = if query.is_empty() { String::new() } else { format!("&{query}") };
-    match letter.remembered.and_then(Value::as_str).filter(|id| id.bytes().all(|byte| byte.is_ascii_digit())) {
-        Some(id) => {
-            let url = format!("{base}/messages/{id}?wait=true{joined}");
-            Parcel { method: "PATCH", ..Parcel::json(&Secret::new(url), &body) }
-        }
-        None => Parcel::json(&Secret::new(format!("{base}?wait=true{joined}")), &body),
+    let joined = |first: &str| [first, query].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("&");
+    let remembered = letter.remembered.and_then(Value::as_str).filter(|id| is_id(id));
+    let url = |path: &str, query: String| Secret::new(format!("{base}{path}{}{query}", if query.is_empty() { "" } else { "?" }));
+    let pages = shown::pages(letter.message.event);
+    match remembered {
+        Some(id) if !pages => Parcel { method: "PATCH", ..Parcel::json(&url(&format!("/messages/{id}"), joined("")), &body) },
+        Some(_) => Parcel::json(&url("", joined("")), &body),
+        None => Parcel::json(&url("", joined("wait=true")), &body),
     }
+    .into()
 }
 
-fn embed(message: &Message) -> Value {
-    let title = format!("{}: {}", message.heading(), message.title());
-    let mut fields = Vec::new();
-    let mut field = |name: &str, value: &str| {
-        let value = limit::cut_escaped(value, VALUE_MAX, Unit::Utf16, escape);
-        let value = if value.trim().is_empty() { "–".to_owned() } else { value };
-        fields.push(json!({ "name": name, "value": value, "inline": true }));
+/// Who may be called: exactly these.
+fn allowed(mentions: &[&str]) -> Value {
+    let ids = |start: &str| {
+        mentions
+            .iter()
+            .filter_map(|mention| mention.strip_prefix(start)?.strip_suffix('>'))
+            .filter(|id| is_id(id))
+            .collect::<Vec<_>>()
     };
-    if let Some(incident) = &message.incident {
-        field("Severity", incident.severity.as_str());
-        field("Source", &incident.source);
-        field("Service", &incident.service.name);
-        field("Since", &incident.first_seen);
-    }
-    if let Some(change) = &message.change {
-        field("Source", change.source.as_deref().unwrap_or(&change.integration.name));
-        field("Service", &change.service.name);
-    }
-    let long = Unit::Utf16.length(&title) > TITLE_MAX;
-    let mut lines: Vec<&str> = Vec::new();
-    lines.extend(long.then(|| message.title()));
-    lines.extend(message.notes.iter().map(String::as_str));
-    json!({
-        // A title is shown as it is.
-        "title": limit::cut(&title, TITLE_MAX, Unit::Utf16),
-        "url": message.incident.as_ref().and_then(|incident| incident.url.as_deref()),
-        "description": limit::cut_escaped(&lines.join("\n"), DESCRIPTION_MAX, Unit::Utf16, escape),
-        "color": colour(message),
-        "fields": fields,
-        "timestamp": message.timestamp,
-    })
+    let everyone = mentions.iter().any(|mention| mention.starts_with("@"));
+    json!({ "parse": if everyone { vec!["everyone"] } else { vec![] }, "users": ids("<@"), "roles": ids("<@&") })
 }
 
-/// A backslash takes its meaning from every sign of Discord's Markdown.
-fn escape(character: char, out: &mut String) {
-    if "\\*_~`|>#-[]()<@:".contains(character) {
-        out.push('\\');
-    }
-    out.push(character);
+/// A mention as Discord writes it (<https://docs.discord.com/developers/reference#message-formatting>).
+fn is_mention(text: &str) -> bool {
+    let id = |start: &str| text.strip_prefix(start).and_then(|rest| rest.strip_suffix('>')).is_some_and(is_id);
+    matches!(text, "@everyone" | "@here") || id("<@") || id("<@&")
 }
 
-fn colour(message: &Message) -> u32 {
-    let severity = message.incident.as_ref().map(|incident| incident.severity);
-    match (message.event, severity) {
-        (Occasion::Resolved, _) => 0x2e_b6_7d,
-        (Occasion::Acknowledged, _) => 0x1d_9b_d1,
-        (_, Some(Severity::Critical)) => 0xc4_31_4b,
-        (_, Some(Severity::Error)) => 0xe8_74_3b,
-        (_, Some(Severity::Warning)) => 0xec_b2_2e,
-        _ => 0x8d_8d_8d,
-    }
+fn is_id(text: &str) -> bool {
+    settings::is_word(text, "") && text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_slack(target: &Target) -> bool {
+    let path = target.url.expose().split('?').next().unwrap_or_default();
+    path.trim_end_matches('/').ends_with("/slack")
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
-    use super::super::testing::{incident, letter, parcel, plain, target};
+    use super::super::testing::{incident, letter, parcel, plain, sent, target, with, wrong};
     use super::*;
+    use crate::delivery::message::{Message, Occasion};
 
     const URL: &str = "https://discord.example/api/webhooks/1/token";
 
-    fn sent(parcel: &Parcel) -> Value {
-        serde_json::from_slice(&parcel.body).unwrap()
-    }
-
     #[test]
     fn the_first_is_posted_and_what_follows_changes_it() {
-        let message = incident("@everyone [x](https://evil.example)");
+        let mut message = incident("@everyone [x](https://evil.example)");
         let first = parcel(&Discord, &target(URL), &letter(&message));
         assert_eq!((first.method, first.url.expose()), ("POST", "https://discord.example/api/webhooks/1/token?wait=true"));
-        assert_eq!(sent(&first)["allowed_mentions"], json!({ "parse": [] }));
+        assert_eq!(sent(&first)["allowed_mentions"], json!({ "parse": [], "users": [], "roles": [] }));
         let remembered = Discord.remember(&target(URL), br#"{"id": "123", "content": ""}"#);
+        message.event = Occasion::UnacknowledgedFor;
+        let page = parcel(&Discord, &target(URL), &Letter { remembered: remembered.as_ref(), ..letter(&message) });
+        assert_eq!((page.method, page.url.expose()), ("POST", URL), "an edit would ring nobody's phone");
+        message.event = Occasion::Resolved;
         let next = Letter { remembered: remembered.as_ref(), ..letter(&message) };
         let second = parcel(&Discord, &target(&format!("{URL}/?thread_id=9")), &next);
-        let url = "https://discord.example/api/webhooks/1/token/messages/123?wait=true&thread_id=9";
+        let url = "https://discord.example/api/webhooks/1/token/messages/123?thread_id=9";
         assert_eq!((second.method, second.url.expose()), ("PATCH", url));
         let odd = json!("../../users/1");
         let odd = parcel(&Discord, &target(URL), &Letter { remembered: Some(&odd), ..letter(&message) });
         assert_eq!(odd.method, "POST", "what is no id leads nowhere");
         let plain = plain(&Discord, &target(URL), &letter(&message));
-        assert!(sent(&plain)["content"].as_str().unwrap().contains(r"\@everyone \[x\]\(https\:"));
+        assert!(sent(&plain)["content"].as_str().unwrap().contains("\\@\u{200b}everyone \\[x\\]\\(https\\:"));
+    }
+
+    #[test]
+    fn whom_the_destination_names_is_called_and_nobody_else() {
+        let target = with(target(URL), &json!({ "mentions": ["<@1>", "<@&2>", "@here"] }));
+        assert!(Discord.problems(&target).is_empty());
+        let message = incident("x");
+        let body = sent(&parcel(&Discord, &target, &letter(&message)));
+        assert_eq!(body["content"], "<@1> <@&2> @here");
+        assert_eq!(body["allowed_mentions"], json!({ "parse": ["everyone"], "users": ["1"], "roles": ["2"] }));
+        let resolved = Message { event: Occasion::Resolved, ..message };
+        assert_eq!(sent(&parcel(&Discord, &target, &letter(&resolved)))["content"], "");
+    }
+
+    #[test]
+    fn the_form_of_slack_goes_to_its_own_url() {
+        let message = incident("@everyone");
+        let target = target(&format!("{URL}/slack"));
+        let parcel = parcel(&Discord, &target, &Letter { remembered: Some(&json!("1")), ..letter(&message) });
+        assert_eq!((parcel.method, parcel.url.expose()), ("POST", "https://discord.example/api/webhooks/1/token/slack"));
+        let body = sent(&parcel);
+        assert_eq!(body["attachments"][0]["color"], "#c4314b");
+        assert!(!body.to_string().contains("@everyone"), "{body}");
+        assert_eq!(Discord.remember(&target, b"ok"), None);
     }
 
     #[test]
@@ -181,30 +198,9 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_not_shown() {
+    fn a_token_is_not_shown_and_wrong_settings_are_refused() {
         let shown = Discord.masked_url("https://discord.example/api/webhooks/1/token/messages/123?wait=true");
         assert_eq!(shown, "https://discord.example/api/webhooks/1/***/messages/123?wait=true");
-    }
-
-    proptest! {
-        #[test]
-        fn every_text_is_within_its_limit(title in "(\\PC|[*_<@\n]){0,20}", times in 1_usize..400) {
-            let title = title.repeat(times);
-            let mut message = incident(&title);
-            message.notes = vec![title.clone()];
-            if let Some(incident) = &mut message.incident {
-                (incident.source, incident.service.name) = (title.clone(), title);
-            }
-            let embed = &sent(&parcel(&Discord, &target(URL), &letter(&message)))["embeds"][0];
-            let length = |text: &Value| Unit::Utf16.length(text.as_str().unwrap());
-            prop_assert!(length(&embed["title"]) <= 256 && length(&embed["title"]) > 0);
-            prop_assert!(length(&embed["description"]) <= 4_096);
-            let fields = embed["fields"].as_array().unwrap();
-            prop_assert!(fields.len() <= 25 && fields.iter().all(|field| (1..=1_024).contains(&length(&field["value"]))));
-            let all: usize = fields.iter().map(|field| length(&field["value"]) + length(&field["name"])).sum();
-            prop_assert!(all + length(&embed["title"]) + length(&embed["description"]) <= 6_000);
-            let plain = plain(&Discord, &target(URL), &letter(&message));
-            prop_assert!(length(&sent(&plain)["content"]) <= 2_000);
-        }
+        assert_eq!(wrong(&Discord, &with(target(""), &json!({ "mentions": ["@ann", "<@x>"] }))), ["url", "mentions"]);
     }
 }

@@ -3,11 +3,17 @@
 //! A channel is one file here and one line in [`CHANNELS`]. It turns a [`Message`] into a [`Sending`], pure: no clock, no I/O, and valid for
 //! its vendor whatever the text. What is sent, when and how often, is not its business.
 
+mod attachment;
 pub mod discord;
+pub mod email;
 mod mask;
+pub mod mattermost;
+mod mention;
 pub mod msteams;
 pub mod pagerduty;
 mod sending;
+mod settings;
+mod shown;
 pub mod slack;
 pub mod telegram;
 #[cfg(test)]
@@ -21,10 +27,19 @@ use crate::secret::Secret;
 use crate::time::Timestamp;
 
 pub use sending::{Mail, MailServer, MailTls, Parcel, Sending};
+pub use settings::Problem;
 
 /// The kinds, in the order in which they are listed to people.
-pub static CHANNELS: &[&dyn Channel] =
-    &[&webhook::Webhook, &slack::Slack, &pagerduty::PagerDuty, &msteams::MsTeams, &discord::Discord, &telegram::Telegram];
+pub static CHANNELS: &[&dyn Channel] = &[
+    &webhook::Webhook,
+    &slack::Slack,
+    &pagerduty::PagerDuty,
+    &msteams::MsTeams,
+    &discord::Discord,
+    &mattermost::Mattermost,
+    &telegram::Telegram,
+    &email::Email,
+];
 
 /// The channel of this kind.
 pub fn by_kind(kind: &str) -> Option<&'static dyn Channel> {
@@ -42,8 +57,11 @@ pub trait Channel: Send + Sync {
     /// The vendor's page on what it takes.
     fn docs(&self) -> &'static str;
 
+    /// What it can be told besides: the names of options.
+    fn options(&self) -> &'static [&'static str];
+
     /// What is wrong with a destination's settings, each with the setting's name; empty: nothing.
-    fn problems(&self, target: &Target) -> Vec<(&'static str, String)>;
+    fn problems(&self, target: &Target) -> Vec<Problem>;
 
     /// What to send.
     ///
@@ -69,6 +87,11 @@ pub trait Channel: Send + Sync {
 
     /// How long to wait, as in `Retry-After`, for vendors that say it in the body; whole seconds. It counts before the header.
     fn retry_after(&self, _body: &[u8]) -> Option<String> {
+        None
+    }
+
+    /// What was pressed, by the body of the vendor's request, whose signature has been verified; `None`: nothing of ours.
+    fn pressed(&self, _body: &[u8]) -> Option<Press> {
         None
     }
 
@@ -111,9 +134,22 @@ pub struct Letter<'a> {
     pub remembered: Option<&'a Value>,
 }
 
-impl Target {
-    /// An option that is a text.
-    fn text(&self, name: &str) -> Option<&str> {
-        self.options.get(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty())
-    }
+/// What a button under a message does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Deed {
+    /// Acknowledges the incident.
+    Acknowledge,
+    /// Resolves it.
+    Resolve,
+}
+
+/// A button that somebody pressed under a message.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Press {
+    /// What it does.
+    pub deed: Deed,
+    /// The incident's id, as it stood in the button.
+    pub incident: String,
+    /// Who pressed it, as the vendor names them.
+    pub by: String,
 }

@@ -2,24 +2,29 @@
 //!
 //! <https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook>,
 //! <https://adaptivecards.io/explorer/RichTextBlock.html>. A message may have 28 KB. Text runs, unlike text blocks and facts, are not read as
-//! Markdown: so everything that a tool said stands in them, and needs no escape.
+//! Markdown: so everything that a tool said stands in them, and needs no escape. A workflow answers without an id, so nothing is changed
+//! in place. The connectors that came before workflows refuse with 200 and a sentence.
+
+use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-use super::{Channel, Letter, Parcel, Sending, Target};
+use super::settings::{Problem, Settings};
+use super::shown::{Shown, Tone, verbatim};
+use super::{Channel, Letter, Parcel, Sending, Target, mask, mention};
 use crate::delivery::limit::{self, Unit};
-use crate::delivery::message::{Message, Occasion};
-use crate::event::Severity;
 
 /// Microsoft Teams.
 pub struct MsTeams;
 
-/// Bytes of the texts of a card. A byte becomes at most six in JSON (`\u0001`), and the card around them takes less than 2 KB: so a
-/// message stays below 28 KB whatever the texts are.
-const TITLE_MAX: usize = 1_500;
-const NOTES_MAX: usize = 1_000;
-const SHORT_MAX: usize = 300;
-const URL_MAX: usize = 500;
+/// Bytes of the texts of a card. A byte becomes at most two in JSON; the card around them takes less than 4 KB and whom it calls less
+/// than 12 KB: so a message stays below 28 KB whatever the texts are.
+const TITLE_MAX: usize = 2_500;
+const NOTES_MAX: usize = 1_500;
+const VALUE_MAX: usize = 250;
+
+/// How a connector begins to say that it was refused by what is behind it; the status follows.
+const REFUSED: &str = "Microsoft Teams endpoint returned HTTP error ";
 
 impl Channel for MsTeams {
     fn kind(&self) -> &'static str {
@@ -34,22 +39,49 @@ impl Channel for MsTeams {
         "https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook"
     }
 
-    fn problems(&self, _target: &Target) -> Vec<(&'static str, String)> {
-        Vec::new()
+    fn options(&self) -> &'static [&'static str] {
+        &["mentions"]
+    }
+
+    fn problems(&self, target: &Target) -> Vec<Problem> {
+        let mut settings = Settings::of(target, self.options());
+        settings.url("the workflow's URL, as Teams shows it once the workflow is saved");
+        mention::check(&mut settings, target, is_mention, "people's user principal names: ann@example.com");
+        settings.problems()
     }
 
     fn parcel(&self, target: &Target, letter: &Letter<'_>) -> Result<Sending, String> {
-        Ok(Parcel::json(&target.url, &envelope(card(letter.message))).into())
+        let mentions = mention::of(target, letter.message, is_mention);
+        Ok(Parcel::json(&target.url, &envelope(card(&Shown::of(letter.message), &mentions), &mentions)).into())
     }
 
     fn plain(&self, target: &Target, letter: &Letter<'_>) -> Option<Sending> {
-        let text = letter.message.plain();
-        let text = limit::cut(&text, TITLE_MAX + NOTES_MAX, Unit::Bytes);
-        Some(Parcel::json(&target.url, &envelope(json!([paragraph(&[run(&text)])]))).into())
+        let shown = Shown::of(letter.message);
+        let link = shown.link.as_ref().map(|link| link.url.as_str());
+        let text = shown.plain(link, TITLE_MAX + NOTES_MAX, Unit::Bytes, verbatim);
+        Some(Parcel::json(&target.url, &envelope(vec![paragraph(&[run(&text)])], &[])).into())
+    }
+
+    fn status(&self, _target: &Target, status: u16, body: &[u8]) -> u16 {
+        let said = std::str::from_utf8(body).ok().and_then(|text| text.split_once(REFUSED)?.1.get(..3)?.parse().ok());
+        said.filter(|said| (200..300).contains(&status) && (400..600).contains(said)).unwrap_or(status)
+    }
+
+    fn masked_url(&self, url: &str) -> String {
+        // What lets anybody post is the parameter `sig`, or with the connectors before workflows the path.
+        mask::masked(url, |segment| segment.after("IncomingWebhook").is_some())
     }
 }
 
-fn envelope(body: Value) -> Value {
+/// A user principal name (<https://learn.microsoft.com/en-us/microsoftteams/platform/task-modules-and-cards/cards/cards-format#mention-support-within-adaptive-cards>).
+fn is_mention(text: &str) -> bool {
+    let part = |text: &str| super::settings::is_word(text, "._+-");
+    text.len() <= 113 && text.split_once('@').is_some_and(|(name, domain)| part(name) && part(domain))
+}
+
+fn envelope(body: Vec<Value>, mentions: &[&str]) -> Value {
+    let entity =
+        |name: &&str| json!({ "type": "mention", "text": format!("<at>{name}</at>"), "mentioned": { "id": name, "name": name } });
     json!({
         "type": "message",
         "attachments": [{
@@ -60,39 +92,32 @@ fn envelope(body: Value) -> Value {
                 "type": "AdaptiveCard",
                 "version": "1.4",
                 "body": body,
-                "msteams": { "width": "Full" },
+                "msteams": { "width": "Full", "entities": mentions.iter().map(entity).collect::<Vec<_>>() },
             },
         }],
     })
 }
 
-fn card(message: &Message) -> Value {
-    let heading = json!({ "type": "TextRun", "text": message.heading(), "weight": "Bolder", "color": colour(message) });
-    let title = json!({ "type": "TextRun", "text": cut(message.title(), TITLE_MAX), "size": "Large", "weight": "Bolder" });
+fn card(shown: &Shown<'_>, mentions: &[&str]) -> Vec<Value> {
+    let heading = json!({ "type": "TextRun", "text": shown.heading, "weight": "Bolder", "color": colour(shown.tone) });
+    let title = json!({ "type": "TextRun", "text": cut(&shown.title, TITLE_MAX), "size": "Large", "weight": "Bolder" });
     let mut body = vec![paragraph(&[heading]), paragraph(&[title])];
-    let mut fact = |name: &str, value: &str| {
-        let name = json!({ "type": "TextRun", "text": format!("{name}: "), "weight": "Bolder" });
-        body.push(paragraph(&[name, run(&cut(value, SHORT_MAX))]));
-    };
-    if let Some(incident) = &message.incident {
-        fact("Severity", incident.severity.as_str());
-        fact("Source", &incident.source);
-        fact("Service", &incident.service.name);
-        fact("Since", &incident.first_seen);
+    body.extend(shown.facts.iter().map(|fact| {
+        let name = json!({ "type": "TextRun", "text": format!("{}: ", fact.name), "weight": "Bolder" });
+        paragraph(&[name, run(&cut(&fact.text, VALUE_MAX))])
+    }));
+    if !shown.notes.is_empty() {
+        body.push(paragraph(&[run(&cut(&shown.notes, NOTES_MAX))]));
     }
-    if let Some(change) = &message.change {
-        fact("Source", change.source.as_deref().unwrap_or(&change.integration.name));
-        fact("Service", &change.service.name);
+    if !mentions.is_empty() {
+        let text = mentions.iter().map(|name| format!("<at>{name}</at>")).collect::<Vec<_>>().join(" ");
+        body.push(json!({ "type": "TextBlock", "text": text, "wrap": true }));
     }
-    if !message.notes.is_empty() {
-        body.push(paragraph(&[run(&cut(&message.notes.join("\n"), NOTES_MAX))]));
-    }
-    let incident = message.incident.as_ref();
-    if let Some(url) = incident.and_then(|incident| incident.url.as_deref()).filter(|url| url.len() <= URL_MAX) {
-        let action = json!({ "type": "Action.OpenUrl", "title": "Open in Callbox", "url": url });
+    if let Some(link) = &shown.link {
+        let action = json!({ "type": "Action.OpenUrl", "title": link.label, "url": link.url });
         body.push(json!({ "type": "ActionSet", "actions": [action] }));
     }
-    Value::Array(body)
+    body
 }
 
 fn paragraph(runs: &[Value]) -> Value {
@@ -103,36 +128,32 @@ fn run(text: &str) -> Value {
     json!({ "type": "TextRun", "text": text })
 }
 
-/// A run without text is refused.
-fn cut(text: &str, max: usize) -> std::borrow::Cow<'_, str> {
-    if text.trim().is_empty() { "–".into() } else { limit::cut(text, max, Unit::Bytes) }
+fn cut(text: &str, max: usize) -> Cow<'_, str> {
+    limit::cut(text, max, Unit::Bytes)
 }
 
 /// The colours that a card has.
-fn colour(message: &Message) -> &'static str {
-    let severity = message.incident.as_ref().map(|incident| incident.severity);
-    match (message.event, severity) {
-        (Occasion::Resolved, _) => "Good",
-        (Occasion::Acknowledged, _) => "Accent",
-        (_, Some(Severity::Critical | Severity::Error)) => "Attention",
-        (_, Some(Severity::Warning)) => "Warning",
-        _ => "Default",
+const fn colour(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Over => "Good",
+        Tone::Seen => "Accent",
+        Tone::Critical | Tone::Error => "Attention",
+        Tone::Warning => "Warning",
+        Tone::Quiet => "Default",
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
-    use super::super::testing::{incident, letter, parcel, plain, target};
+    use super::super::testing::{incident, letter, parcel, sent, target, with, wrong};
     use super::*;
 
     const URL: &str = "https://workflows.example/invoke?sig=x";
 
     #[test]
     fn what_a_tool_said_stands_in_text_runs_alone() {
-        let parcel = parcel(&MsTeams, &target(URL), &letter(&incident("[x](https://evil.example) **now**")));
-        let body: Value = serde_json::from_slice(&parcel.body).unwrap();
+        let message = incident("[x](https://evil.example) **now**");
+        let body = sent(&parcel(&MsTeams, &target(URL), &letter(&message)));
         let card = &body["attachments"][0]["content"];
         assert_eq!((card["type"].as_str(), card["version"].as_str()), (Some("AdaptiveCard"), Some("1.4")));
         assert_eq!(card["body"][1]["inlines"][0]["text"], "[x](https://evil.example) **now**");
@@ -140,18 +161,25 @@ mod tests {
         assert!(kinds.iter().all(|kind| ["RichTextBlock", "ActionSet"].contains(kind)), "{kinds:?}");
     }
 
-    proptest! {
-        #[test]
-        fn a_message_is_below_28_kilobytes(title in "(\\PC|[\u{1}\"\\\\\n]){0,20}", times in 1_usize..400) {
-            let title = title.repeat(times);
-            let mut message = incident(&title);
-            message.notes = vec![title.clone()];
-            if let Some(incident) = &mut message.incident {
-                (incident.source, incident.service.name) = (title.clone(), title);
-            }
-            for parcel in [parcel(&MsTeams, &target(URL), &letter(&message)), plain(&MsTeams, &target(URL), &letter(&message))] {
-                prop_assert!(parcel.body.len() < 28_000, "{}", parcel.body.len());
-            }
-        }
+    #[test]
+    fn whom_the_destination_names_is_called() {
+        let target = with(target(URL), &json!({ "mentions": ["ann@example.com"] }));
+        assert_eq!(wrong(&MsTeams, &target), [""; 0]);
+        let message = incident("x");
+        let body = sent(&parcel(&MsTeams, &target, &letter(&message)));
+        let card = &body["attachments"][0]["content"];
+        let entity = json!({ "type": "mention", "text": "<at>ann@example.com</at>", "mentioned": { "id": "ann@example.com", "name": "ann@example.com" } });
+        assert_eq!(card["msteams"]["entities"], json!([entity]));
+        assert!(card["body"].as_array().unwrap().iter().any(|block| block["text"] == "<at>ann@example.com</at>"));
+    }
+
+    #[test]
+    fn a_refusal_with_200_is_one() {
+        let status = |status, body: &str| MsTeams.status(&target(URL), status, body.as_bytes());
+        let refused =
+            "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429 with ContextId x";
+        assert_eq!((status(200, refused), status(200, "1"), status(202, ""), status(400, refused)), (429, 200, 202, 400));
+        assert_eq!(wrong(&MsTeams, &with(target("x"), &json!({ "mentions": ["<at>x</at>"] }))), ["url", "mentions"]);
+        assert_eq!(MsTeams.masked_url(URL), "https://workflows.example/invoke?sig=***");
     }
 }

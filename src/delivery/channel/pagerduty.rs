@@ -1,13 +1,18 @@
 //! PagerDuty, by its Events API v2; or another Callbox, which takes the same.
 //!
 //! <https://developer.pagerduty.com/docs/send-alert-event>, <https://developer.pagerduty.com/docs/send-change-event>. The key is the
-//! incident's own id, marked as ours so that what comes back by PagerDuty's webhooks is known: what opens again after its end is another incident there as it is here, and two tools' equal keys stay apart.
+//! incident's own id, marked as ours so that what comes back by PagerDuty's webhooks is known and does not go round in a circle: what
+//! opens again after its end is another incident there as it is here, and two tools' equal keys stay apart.
+
+use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
+use super::settings::{self, Problem, Settings};
+use super::shown;
 use super::{Channel, Letter, Parcel, Sending, Target};
 use crate::delivery::limit::{self, Unit};
-use crate::delivery::message::{Change, Incident, Message, Occasion};
+use crate::delivery::message::{Change, Details, Incident, Message, Occasion};
 use crate::event::SUMMARY_MAX;
 use crate::provider::pagerduty::OWN_KEY;
 use crate::secret::Secret;
@@ -15,10 +20,16 @@ use crate::secret::Secret;
 /// PagerDuty.
 pub struct PagerDuty;
 
+/// Where the Events API is; accounts in the EU have `events.eu.pagerduty.com`.
+const API: &str = "https://events.pagerduty.com/v2/enqueue";
+
 /// Bytes of details that are passed on; the API takes 512 KB in all.
 const DETAILS_MAX: usize = 256 * 1024;
-/// Links that are passed on.
+/// Links and images that are passed on, and bytes of each address.
 const LINKS_MAX: usize = 20;
+const HREF_MAX: usize = 2_048;
+/// Characters of other texts.
+const TEXT_MAX: usize = 1_024;
 
 impl Channel for PagerDuty {
     fn kind(&self) -> &'static str {
@@ -33,88 +44,130 @@ impl Channel for PagerDuty {
         "https://developer.pagerduty.com/docs/send-alert-event"
     }
 
-    fn problems(&self, target: &Target) -> Vec<(&'static str, String)> {
-        let key = target.token.as_ref().map(Secret::expose).unwrap_or_default();
-        match key.len() == 32 && key.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            true => Vec::new(),
-            false => vec![("token", "must be the integration key of a service: 32 letters and digits".to_owned())],
-        }
+    fn options(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn problems(&self, target: &Target) -> Vec<Problem> {
+        let mut settings = Settings::of(target, self.options());
+        settings.own_url();
+        settings.token(
+            |key| key.len() == 32 && settings::is_word(key, ""),
+            "the integration key of a service: 32 letters and digits",
+        );
+        settings.problems()
     }
 
     fn parcel(&self, target: &Target, letter: &Letter<'_>) -> Result<Sending, String> {
-        let key = target.token.as_ref().map(Secret::expose).unwrap_or_default();
         let message = letter.message;
-        let (path, body) = match (&message.incident, &message.change) {
-            (Some(incident), _) => ("enqueue", alert(key, message, incident)),
-            (None, Some(change)) => ("change/enqueue", changed(key, change)),
+        let (path, mut body) = match (&message.incident, &message.change) {
+            (Some(incident), _) => ("enqueue", alert(message, incident)),
+            (None, Some(change)) => ("change/enqueue", changed(change)),
             // A test pages nobody: it is shown among the changes.
-            (None, None) => ("change/enqueue", tried(key, message)),
+            (None, None) => ("change/enqueue", tried(message)),
         };
-        let base = target.url.expose().trim_end_matches('/');
+        if let Some(members) = body.as_object_mut() {
+            members.insert("routing_key".to_owned(), json!(target.token()));
+            members.retain(|_, value| !value.is_null());
+        }
+        if let Some(payload) = body.get_mut("payload").and_then(Value::as_object_mut) {
+            payload.retain(|_, value| !value.is_null());
+        }
+        let base = target.base(API);
         let base = base.strip_suffix("/enqueue").unwrap_or(base);
+        let base = base.strip_suffix("/change").unwrap_or(base);
         Ok(Parcel::json(&Secret::new(format!("{base}/{path}")), &body).into())
     }
 }
 
-fn alert(key: &str, message: &Message, incident: &Incident) -> Value {
+fn alert(message: &Message, incident: &Incident) -> Value {
     let action = match message.event {
         Occasion::Acknowledged => "acknowledge",
         Occasion::Resolved => "resolve",
         _ => "trigger",
     };
     let details = incident.details.as_ref();
-    let custom = details.and_then(|details| details.custom_details.as_ref()).filter(|raw| raw.get().len() <= DETAILS_MAX);
-    let link = |href: &str, text: &str| json!({ "href": href, "text": text });
     let own = incident.url.as_deref().map(|url| link(url, "Callbox"));
     let theirs = details.map(|details| details.links.as_slice()).unwrap_or_default();
     let theirs = theirs.iter().map(|found| link(&found.href, found.text.as_deref().unwrap_or(&found.href)));
-    let links: Vec<Value> = own.into_iter().chain(theirs).take(LINKS_MAX).collect();
+    let links: Vec<Value> = own.into_iter().chain(theirs).flatten().take(LINKS_MAX).collect();
+    let images = details.map(|details| details.images.as_slice()).unwrap_or_default();
+    let short = |address: &Option<String>| address.as_ref().is_none_or(|address| address.len() <= HREF_MAX);
+    let images = images.iter().filter(|image| image.src.len() <= HREF_MAX && short(&image.href) && short(&image.alt));
     json!({
-        "routing_key": key,
         "event_action": action,
         "dedup_key": format!("{OWN_KEY}{}", incident.id),
         "payload": {
             "summary": summary(&incident.title),
-            "source": incident.source,
+            "source": text(&incident.source).unwrap_or_else(|| "callbox".into()),
             "severity": incident.severity,
             "timestamp": incident.last_seen,
-            "component": incident.component,
-            "group": incident.group,
-            "class": incident.class,
-            "custom_details": custom,
+            "component": incident.component.as_deref().and_then(text),
+            "group": incident.group.as_deref().and_then(text),
+            "class": incident.class.as_deref().and_then(text),
+            "custom_details": custom(details, &message.notes),
         },
         "links": links,
-        "images": details.map(|details| &details.images),
+        "images": images.take(LINKS_MAX).collect::<Vec<_>>(),
         "client": "Callbox",
-        "client_url": incident.url,
+        "client_url": incident.url.as_deref().filter(|url| url.len() <= HREF_MAX),
     })
 }
 
-fn changed(key: &str, change: &Change) -> Value {
+/// What the tool said besides, and our notes.
+fn custom(details: Option<&Details>, notes: &[String]) -> Value {
+    let raw = details.and_then(|details| details.custom_details.as_ref()).filter(|raw| raw.get().len() <= DETAILS_MAX);
+    let mut custom: Value = raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+    if !notes.is_empty() {
+        let notes = json!(limit::cut(&notes.join("\n"), 4 * TEXT_MAX, Unit::Characters));
+        custom = match custom {
+            Value::Null => json!({ "callbox_notes": notes }),
+            Value::Object(mut members) => {
+                members.insert("callbox_notes".to_owned(), notes);
+                Value::Object(members)
+            }
+            other => json!({ "details": other, "callbox_notes": notes }),
+        };
+    }
+    custom
+}
+
+fn changed(change: &Change) -> Value {
+    let links: Vec<Value> =
+        change.links.iter().filter_map(|found| link(&found.href, found.text.as_deref().unwrap_or(&found.href))).collect();
+    let small = |custom: &&Value| custom.to_string().len() <= DETAILS_MAX;
     json!({
-        "routing_key": key,
         "payload": {
             "summary": summary(&change.summary),
-            "source": change.source,
+            "source": change.source.as_deref().and_then(text),
             "timestamp": change.timestamp,
-            "custom_details": change.custom_details,
+            // Objects are all that the API takes here.
+            "custom_details": change.custom_details.as_ref().filter(|custom| custom.is_object()).filter(small),
         },
-        "links": change.links,
+        "links": links.into_iter().take(LINKS_MAX).collect::<Vec<_>>(),
     })
 }
 
-fn tried(key: &str, message: &Message) -> Value {
-    json!({ "routing_key": key, "payload": { "summary": message.title(), "source": "callbox", "timestamp": message.timestamp } })
+fn tried(message: &Message) -> Value {
+    json!({ "payload": { "summary": message.title(), "source": "callbox", "timestamp": message.timestamp } })
+}
+
+fn link(href: &str, text: &str) -> Option<Value> {
+    (href.len() <= HREF_MAX).then(|| json!({ "href": href, "text": limit::cut(text, TEXT_MAX, Unit::Characters) }))
 }
 
 /// The API refuses a summary that is empty or has more than 1,024 characters.
-fn summary(text: &str) -> std::borrow::Cow<'_, str> {
-    if text.trim().is_empty() { "(no summary)".into() } else { limit::cut(text, SUMMARY_MAX, Unit::Characters) }
+fn summary(text: &str) -> Cow<'_, str> {
+    if shown::is_blank(text) { "(no summary)".into() } else { limit::cut(text, SUMMARY_MAX, Unit::Characters) }
+}
+
+fn text(text: &str) -> Option<Cow<'_, str>> {
+    (!shown::is_blank(text)).then(|| limit::cut(text, TEXT_MAX, Unit::Characters))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{incident, letter, parcel, target};
+    use super::super::testing::{change, incident, known, letter, parcel, sent, target, test, wrong};
     use super::*;
     use crate::event::v2::{self, Mode};
     use crate::event::{Action, DedupKey, Event};
@@ -123,7 +176,7 @@ mod tests {
     const KEY: &str = "0123456789abcdef0123456789ABCDEF";
 
     fn service(url: &str) -> Target {
-        Target { token: Some(Secret::new(KEY)), ..target(url) }
+        known(target(url), KEY)
     }
 
     /// What our own Events API makes of a message.
@@ -162,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_test_pages_nobody() {
-        let message = Message { event: Occasion::Test, incident: None, ..incident("") };
+        let message = test();
         let parcel = parcel(&PagerDuty, &service("https://events.example/v2/enqueue/"), &letter(&message));
         assert_eq!(parcel.url.expose(), "https://events.example/v2/change/enqueue");
         let parsed = json::parse(&parcel.body).unwrap();
@@ -170,10 +223,39 @@ mod tests {
     }
 
     #[test]
+    fn a_change_is_one_and_goes_where_the_region_is() {
+        let message = change("Deployed 1.2");
+        let parcel = parcel(&PagerDuty, &service("https://events.eu.example/v2/change/enqueue"), &letter(&message));
+        assert_eq!(parcel.url.expose(), "https://events.eu.example/v2/change/enqueue");
+        let parsed = json::parse(&parcel.body).unwrap();
+        assert!(v2::parse_change(&parsed.value, &parsed.duplicates, None).is_ok());
+        assert_eq!(sent(&parcel)["links"][0], json!({ "href": "https://ci.example.com/runs/1", "text": "Run 1" }));
+    }
+
+    #[test]
+    fn notes_stand_beside_what_the_tool_said() {
+        let mut message = incident("x");
+        let body =
+            |message: &Message| sent(&parcel(&PagerDuty, &service(""), &letter(message)))["payload"]["custom_details"].clone();
+        assert_eq!(body(&message), Value::Null);
+        message.notes = vec!["a".to_owned(), "b".to_owned()];
+        assert_eq!(body(&message), json!({ "callbox_notes": "a\nb" }));
+        for (raw, expected) in [
+            (r#"{"a": 1}"#, json!({ "a": 1, "callbox_notes": "a\nb" })),
+            ("[1]", json!({ "details": [1], "callbox_notes": "a\nb" })),
+        ] {
+            let custom_details = Some(serde_json::from_str(raw).unwrap());
+            message.incident.as_mut().unwrap().details = Some(Details { custom_details, ..Details::default() });
+            assert_eq!(body(&message), expected);
+        }
+    }
+
+    #[test]
     fn a_key_that_is_none_is_refused_when_it_is_saved() {
-        let mut target = target("https://events.example/v2/enqueue");
-        assert_eq!(PagerDuty.problems(&target).len(), 1);
-        target.token = Some(Secret::new(KEY));
-        assert_eq!(PagerDuty.problems(&target), []);
+        assert_eq!(wrong(&PagerDuty, &target("events.example")), ["url", "token"]);
+        assert_eq!(
+            (wrong(&PagerDuty, &service("")), wrong(&PagerDuty, &service("https://a.example/v2/enqueue"))),
+            (vec![], vec![])
+        );
     }
 }

@@ -1,6 +1,9 @@
 //! What a channel hands over to be sent: a request over HTTP or a mail.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use url::form_urlencoded;
 
 use crate::secret::Secret;
 use crate::time::Timestamp;
@@ -44,6 +47,36 @@ impl Parcel {
     pub fn json(url: &Secret, body: &Value) -> Self {
         let headers = vec![("content-type".to_owned(), Secret::new("application/json"))];
         Self { method: "POST", url: url.clone(), headers, body: body.to_string().into_bytes() }
+    }
+
+    /// A POST of JSON that says how its text is written, for receivers that complain where it is not said.
+    pub fn json_utf8(url: &Secret, body: &Value) -> Self {
+        let headers = vec![("content-type".to_owned(), Secret::new("application/json; charset=utf-8"))];
+        Self { headers, ..Self::json(url, body) }
+    }
+
+    /// A POST of a form.
+    pub fn form(url: &Secret, fields: &[(&str, &str)]) -> Self {
+        let headers = vec![("content-type".to_owned(), Secret::new("application/x-www-form-urlencoded"))];
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        Self { method: "POST", url: url.clone(), headers, body: body.into_bytes() }
+    }
+
+    /// With one more header field; the name in lower case.
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), Secret::new(value)));
+        self
+    }
+
+    /// With a token that proves who we are (<https://www.rfc-editor.org/rfc/rfc6750#section-2.1>).
+    pub fn bearer(self, token: &str) -> Self {
+        self.with("authorization", format!("Bearer {token}"))
+    }
+
+    /// With user and password (<https://www.rfc-editor.org/rfc/rfc7617>).
+    pub fn basic(self, user: &str, password: &Secret) -> Self {
+        let pair = zeroize::Zeroizing::new(format!("{user}:{}", password.expose()));
+        self.with("authorization", format!("Basic {}", STANDARD.encode(pair.as_bytes())))
     }
 }
 

@@ -1,26 +1,30 @@
 //! Telegram, by a bot: one message an incident, changed in place.
 //!
 //! <https://core.telegram.org/bots/api#sendmessage>, <https://core.telegram.org/bots/api#html-style>. A text may have 4,096 characters
-//! after its markup is read; it is counted before, in UTF-16 units, which is never less. In HTML style `<`, `>` and `&` are all that
-//! has a meaning. A user name or an address in the text still becomes a link: the one thing that cannot be turned off.
+//! after its markup is read; its parts are counted before, in UTF-16 units, which is never less. In HTML style `<`, `>` and `&` are all that
+//! has a meaning; a user's name calls them by itself, so its `@` is broken. What asks somebody to look is a reply to the message, because
+//! an edit rings nobody's phone.
 
 use serde_json::{Value, json};
 
-use super::{Channel, Letter, Parcel, Sending, Target, mask};
+use super::settings::{self, Problem, Settings};
+use super::shown::{self, Shown};
+use super::{Channel, Letter, Parcel, Sending, Target, mask, mention};
 use crate::delivery::limit::{self, Unit};
-use crate::delivery::message::{Message, Occasion};
 use crate::secret::Secret;
 
 /// Telegram.
 pub struct Telegram;
 
+/// Where the Bot API is.
+const API: &str = "https://api.telegram.org";
+
 /// Units of a message's text.
 const TEXT_MAX: usize = 4_096;
 /// Units of its parts, which together with all that is ours stay below.
-const TITLE_MAX: usize = 1_200;
-const NOTES_MAX: usize = 1_000;
-const SHORT_MAX: usize = 300;
-const URL_MAX: usize = 600;
+const TITLE_MAX: usize = 1_000;
+const NOTES_MAX: usize = 500;
+const VALUE_MAX: usize = 150;
 
 impl Channel for Telegram {
     fn kind(&self) -> &'static str {
@@ -35,30 +39,41 @@ impl Channel for Telegram {
         "https://core.telegram.org/bots/api#sendmessage"
     }
 
-    fn problems(&self, target: &Target) -> Vec<(&'static str, String)> {
-        let mut problems = Vec::new();
-        let token = target.token.as_ref().map(Secret::expose).unwrap_or_default();
-        let good = |byte: u8| byte.is_ascii_alphanumeric() || b":_-".contains(&byte);
-        if token.is_empty() || !token.bytes().all(good) {
-            problems.push(("token", "must be the bot's token, as BotFather shows it".to_owned()));
+    fn options(&self) -> &'static [&'static str] {
+        &["chat_id", "message_thread_id", "mentions"]
+    }
+
+    fn problems(&self, target: &Target) -> Vec<Problem> {
+        let mut settings = Settings::of(target, self.options());
+        settings.own_url();
+        settings.token(|token| settings::is_word(token, ":_-"), "the bot's token, as BotFather shows it");
+        if !target.options.get("chat_id").is_some_and(is_chat) {
+            settings.wrong("chat_id", "must be the chat's number, or @name of a public channel");
         }
-        if target.text("chat_id").is_none() && !target.options.get("chat_id").is_some_and(Value::is_number) {
-            problems.push(("chat_id", "must be the chat's number, or @name of a public channel".to_owned()));
+        if target.options.get("message_thread_id").is_some_and(|id| !id.is_u64()) {
+            settings.wrong("message_thread_id", "must be the number of a topic, or left out");
         }
-        problems
+        mention::check(&mut settings, target, is_mention, "@name");
+        settings.problems()
     }
 
     fn parcel(&self, target: &Target, letter: &Letter<'_>) -> Result<Sending, String> {
-        Ok(addressed(target, letter, json!({ "text": html(letter.message), "parse_mode": "HTML" })).into())
+        let text = html(&Shown::of(letter.message), &mention::of(target, letter.message, is_mention));
+        Ok(addressed(target, letter, json!({ "text": text, "parse_mode": "HTML" })))
     }
 
     fn plain(&self, target: &Target, letter: &Letter<'_>) -> Option<Sending> {
-        let text = letter.message.plain();
-        Some(addressed(target, letter, json!({ "text": limit::cut(&text, TEXT_MAX, Unit::Utf16) })).into())
+        let shown = Shown::of(letter.message);
+        let called = called(&mention::of(target, letter.message, is_mention));
+        let link = shown.link.as_ref().map(|link| link.url.as_str());
+        let text = shown.plain(link, TEXT_MAX - called.len(), Unit::Utf16, mention::broken_at);
+        Some(addressed(target, letter, json!({ "text": called + &text })))
     }
 
     fn remember(&self, _target: &Target, body: &[u8]) -> Option<Value> {
-        answer(body, "/result/message_id").filter(Value::is_i64)
+        // A reply is not what is changed later. What stands in a forum's topic counts as a reply to the topic's beginning.
+        let replies = answer(body, "/result/reply_to_message").is_some_and(|first| first.get("forum_topic_created").is_none());
+        answer(body, "/result/message_id").filter(|id| id.is_i64() && !replies)
     }
 
     fn status(&self, _target: &Target, status: u16, body: &[u8]) -> u16 {
@@ -85,54 +100,48 @@ fn is_unchanged(description: &str) -> bool {
     description.starts_with("Bad Request: message is not modified")
 }
 
-/// A new message, or a change of the one that is remembered.
-fn addressed(target: &Target, letter: &Letter<'_>, mut body: Value) -> Parcel {
-    let remembered = letter.remembered.filter(|id| id.is_i64());
-    if let Some(members) = body.as_object_mut() {
-        members.insert("chat_id".to_owned(), target.options.get("chat_id").cloned().unwrap_or_default());
-        members.insert("link_preview_options".to_owned(), json!({ "is_disabled": true }));
-        match (remembered, target.options.get("message_thread_id")) {
-            (Some(id), _) => drop(members.insert("message_id".to_owned(), id.clone())),
-            (None, Some(thread)) => drop(members.insert("message_thread_id".to_owned(), thread.clone())),
-            (None, None) => {}
-        }
-    }
-    let method = if remembered.is_some() { "editMessageText" } else { "sendMessage" };
-    let token = target.token.as_ref().map(Secret::expose).unwrap_or_default();
-    let base = target.url.expose().trim_end_matches('/');
-    Parcel::json(&Secret::new(format!("{base}/bot{token}/{method}")), &body)
+fn is_chat(id: &Value) -> bool {
+    let number = |text: &str| text.strip_prefix('-').unwrap_or(text).parse::<u64>().is_ok();
+    id.is_i64() || id.as_str().is_some_and(|text| number(text) || is_mention(text))
 }
 
-fn html(message: &Message) -> String {
-    let short = |text: &str| escaped(text, SHORT_MAX);
-    let title = escaped(message.title(), TITLE_MAX);
-    let mut lines = vec![format!("{} <b>{}</b>", sign(message), message.heading()), title];
-    if let Some(incident) = &message.incident {
-        lines.push(format!("{} on {}", incident.severity.as_str(), short(&incident.source)));
-        lines.push(format!("{}, since {}", short(&incident.service.name), short(&incident.first_seen)));
-        if let Some(url) = incident.url.as_deref().filter(|url| url.len() <= URL_MAX) {
-            // In an attribute a quote ends it.
-            let url = limit::cut_escaped(url, 6 * URL_MAX, Unit::Utf16, escape_quoted);
-            lines.push(format!("<a href=\"{url}\">Incident {}</a>", incident.number));
+fn is_mention(text: &str) -> bool {
+    text.strip_prefix('@').is_some_and(|name| settings::is_word(name, "_") && name.len() <= 32)
+}
+
+/// A new message, a change of the one that is remembered, or a reply to it.
+fn addressed(target: &Target, letter: &Letter<'_>, mut body: Value) -> Sending {
+    let remembered = letter.remembered.filter(|id| id.is_i64());
+    let edited = remembered.filter(|_| !shown::pages(letter.message.event));
+    if let Some(members) = body.as_object_mut() {
+        let mut set = |name: &str, value: Value| members.insert(name.to_owned(), value);
+        set("chat_id", target.options.get("chat_id").cloned().unwrap_or_default());
+        set("link_preview_options", json!({ "is_disabled": true }));
+        match (edited, remembered) {
+            (Some(id), _) => drop(set("message_id", id.clone())),
+            (None, Some(id)) => drop(set("reply_parameters", json!({ "message_id": id, "allow_sending_without_reply": true }))),
+            (None, None) => {}
+        }
+        if let Some(thread) = target.options.get("message_thread_id").filter(|_| edited.is_none()) {
+            set("message_thread_id", thread.clone());
         }
     }
-    if let Some(change) = &message.change {
-        lines.push(short(change.source.as_deref().unwrap_or(&change.integration.name)));
-    }
-    if !message.notes.is_empty() {
-        lines.push(format!("<i>{}</i>", escaped(&message.notes.join("\n"), NOTES_MAX)));
-    }
+    let method = if edited.is_some() { "editMessageText" } else { "sendMessage" };
+    let url = format!("{}/bot{}/{method}", target.base(API), target.token());
+    Parcel::json(&Secret::new(url), &body).into()
+}
+
+fn html(shown: &Shown<'_>, mentions: &[&str]) -> String {
+    let sign = shown.tone.sign();
+    let mut lines = vec![format!("{}{sign} <b>{}</b>", called(mentions), shown.heading), escaped(&shown.title, TITLE_MAX)];
+    lines.extend(shown.facts.iter().map(|fact| format!("<b>{}:</b> {}", fact.name, escaped(&fact.text, VALUE_MAX))));
+    lines.extend(Some(escaped(&shown.notes, NOTES_MAX)).filter(|notes| !notes.is_empty()));
+    lines.extend(shown.link.as_ref().map(|link| format!("<a href=\"{}\">{}</a>", link.url.replace('&', "&amp;"), link.label)));
     lines.join("\n")
 }
 
-fn sign(message: &Message) -> &'static str {
-    match message.event {
-        Occasion::Resolved => "✅",
-        Occasion::Acknowledged => "👀",
-        Occasion::Change => "🔧",
-        Occasion::Test => "🔔",
-        _ => "🔥",
-    }
+fn called(mentions: &[&str]) -> String {
+    mentions.iter().map(|mention| format!("{mention} ")).collect()
 }
 
 fn escaped(text: &str, max: usize) -> String {
@@ -141,55 +150,67 @@ fn escaped(text: &str, max: usize) -> String {
 
 fn escape(character: char, out: &mut String) {
     match character {
-        '&' => out.push_str("&amp;"),
-        '<' => out.push_str("&lt;"),
-        '>' => out.push_str("&gt;"),
-        other => out.push(other),
+        '@' => mention::broken_at(character, out),
+        other => shown::escape_html(other, out),
     }
-}
-
-fn escape_quoted(character: char, out: &mut String) {
-    if character == '"' { out.push_str("&quot;") } else { escape(character, out) }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
-    use super::super::testing::{incident, letter, parcel, plain, target};
+    use super::super::testing::{incident, known, letter, parcel, sent, target, with, wrong};
     use super::*;
+    use crate::delivery::message::Occasion;
 
     fn chat() -> Target {
-        let mut target = target("https://api.telegram.example");
-        target.options = json!({ "chat_id": -1001, "message_thread_id": 5 }).as_object().unwrap().clone();
-        target
-    }
-
-    fn sent(parcel: &Parcel) -> Value {
-        serde_json::from_slice(&parcel.body).unwrap()
+        with(known(target("https://api.telegram.example/"), "1:a"), &json!({ "chat_id": -1001, "message_thread_id": 5 }))
     }
 
     #[test]
     fn the_first_is_sent_and_what_follows_changes_it() {
-        let message = incident("<b>&\"");
+        let mut message = incident("<b>&\" @ann");
         let first = parcel(&Telegram, &chat(), &letter(&message));
-        assert_eq!(first.url.expose(), "https://api.telegram.example/botthe-token/sendMessage");
+        assert_eq!(first.url.expose(), "https://api.telegram.example/bot1:a/sendMessage");
         let body = sent(&first);
         assert_eq!((&body["chat_id"], &body["message_thread_id"]), (&json!(-1001), &json!(5)));
-        assert!(body["text"].as_str().unwrap().contains("\n&lt;b&gt;&amp;\"\n"), "{body}");
-        let remembered = Telegram.remember(&chat(), br#"{"ok": true, "result": {"message_id": 42}}"#);
-        let next = Letter { remembered: remembered.as_ref(), ..letter(&message) };
-        let second = parcel(&Telegram, &chat(), &next);
-        assert!(second.url.expose().ends_with("/editMessageText"));
-        assert_eq!((&sent(&second)["message_id"], sent(&second).get("message_thread_id")), (&json!(42), None));
-        assert_eq!(Telegram.remember(&chat(), b"<html>"), None);
+        assert!(body["text"].as_str().unwrap().contains("\n&lt;b&gt;&amp;\" @\u{200b}ann\n"), "{body}");
+        let answer =
+            br#"{"ok": true, "result": {"message_id": 42, "reply_to_message": {"message_id": 5, "forum_topic_created": {}}}}"#;
+        let remembered = Telegram.remember(&chat(), answer);
+        let reply = br#"{"ok": true, "result": {"message_id": 43, "reply_to_message": {"message_id": 42}}}"#;
+        assert_eq!((Telegram.remember(&chat(), reply), Telegram.remember(&chat(), b"<html>")), (None, None));
+        message.event = Occasion::UnacknowledgedFor;
+        let again = parcel(&Telegram, &chat(), &Letter { remembered: remembered.as_ref(), ..letter(&message) });
+        assert_eq!(
+            (again.url.expose().ends_with("/sendMessage"), &sent(&again)["reply_parameters"]["message_id"]),
+            (true, &json!(42))
+        );
+        message.event = Occasion::Resolved;
+        let end = parcel(&Telegram, &chat(), &Letter { remembered: remembered.as_ref(), ..letter(&message) });
+        assert!(end.url.expose().ends_with("/editMessageText"));
+        assert_eq!((&sent(&end)["message_id"], sent(&end).get("message_thread_id")), (&json!(42), None));
+    }
+
+    #[test]
+    fn whom_the_destination_names_is_called() {
+        let mut target = chat();
+        target.options.insert("mentions".to_owned(), json!({ "high": ["@ann"] }));
+        let message = incident("x");
+        assert!(
+            sent(&parcel(&Telegram, &target, &letter(&message)))["text"]
+                .as_str()
+                .unwrap()
+                .starts_with("@ann 🔥 <b>Triggered</b>\nx\n")
+        );
     }
 
     #[test]
     fn a_destination_without_a_chat_or_a_token_is_refused() {
-        let settings = |target: &Target| Telegram.problems(target).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
-        assert_eq!(settings(&chat()), [""; 0]);
-        assert_eq!(settings(&Target { token: Some(Secret::new("a/../b")), ..target("") }), ["token", "chat_id"]);
+        assert_eq!(wrong(&Telegram, &chat()), [""; 0]);
+        assert_eq!(wrong(&Telegram, &known(target("x"), "a/../b")), ["url", "token", "chat_id"]);
+        for (id, good) in [(json!("-1001"), true), (json!("@ops"), true), (json!("ops"), false), (json!(1.5), false)] {
+            let target = with(known(target(""), "1:a"), &json!({ "chat_id": id }));
+            assert_eq!(wrong(&Telegram, &target).is_empty(), good, "{id}");
+        }
     }
 
     #[test]
@@ -206,22 +227,5 @@ mod tests {
             Telegram.masked_url("https://api.telegram.example/bot1:a/sendMessage"),
             "https://api.telegram.example/***/sendMessage"
         );
-    }
-
-    proptest! {
-        #[test]
-        fn every_text_is_within_the_limit(title in "(\\PC|[&<>\"\n]){0,20}", times in 1_usize..400) {
-            let title = title.repeat(times);
-            let mut message = incident(&title);
-            message.notes = vec![title.clone()];
-            if let Some(incident) = &mut message.incident {
-                (incident.source, incident.service.name) = (title.clone(), title.clone());
-                incident.url = Some(format!("https://callbox.example/{}", title.chars().take(100).collect::<String>()));
-            }
-            for parcel in [parcel(&Telegram, &chat(), &letter(&message)), plain(&Telegram, &chat(), &letter(&message))] {
-                let length = Unit::Utf16.length(sent(&parcel)["text"].as_str().unwrap());
-                prop_assert!((1..=TEXT_MAX).contains(&length), "{length}");
-            }
-        }
     }
 }

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use super::settings::{self, Problem, Settings};
 use super::{Channel, Letter, Parcel, Sending, Target};
 use crate::secret::Secret;
 use crate::signature::{self, Hmac, Prefix, Scheme};
@@ -40,36 +41,37 @@ impl Channel for Webhook {
         "https://www.standardwebhooks.com"
     }
 
-    fn problems(&self, target: &Target) -> Vec<(&'static str, String)> {
-        let mut problems = Vec::new();
+    fn options(&self) -> &'static [&'static str] {
+        &["method", "content_type", "signature_header"]
+    }
+
+    fn problems(&self, target: &Target) -> Vec<Problem> {
+        let mut settings = Settings::of(target, self.options());
+        settings.url("the receiver's URL, with http or https");
         for (name, value) in &target.headers {
             if OURS.contains(&name.to_ascii_lowercase().as_str()) {
-                problems.push(("headers", format!("{name:?} is set by Callbox")));
+                settings.wrong("headers", format!("{name:?} is set by Callbox: leave it out"));
             } else if !is_name(name) {
-                problems.push(("headers", format!("{name:?} is no name of a header field")));
-            } else if !is_value(value.expose()) {
-                problems.push(("headers", format!("the value of {name:?} holds a character that no header field may hold")));
+                settings.wrong("headers", format!("{name:?} is no name of a header field"));
+            } else if !settings::is_field_value(value.expose()) {
+                settings.wrong("headers", format!("the value of {name:?} holds a character that no header field may hold"));
             }
         }
-        if target.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) && target.basic_auth.is_some() {
-            problems.push(("basic_auth", "cannot be combined with a header Authorization: use one of them".to_owned()));
+        if target.token.is_some() {
+            settings.token(|token| !token.contains(' '), "a bearer token, or left out");
         }
-        if let Some((user, _)) = &target.basic_auth
-            && user.contains(':')
-        {
-            problems.push(("basic_auth", "the user name holds a colon, which ends it".to_owned()));
+        if target.basic_auth.is_some() {
+            settings.login(|user| !user.is_empty(), "a user, without a colon, and a password");
         }
-        match target.options.get("signature_header").map(Value::as_str) {
-            Some(Some(name)) if is_name(name) && !OURS.contains(&name.to_ascii_lowercase().as_str()) => {}
-            None => {}
-            _ => problems.push(("signature_header", "must be the name of a header field".to_owned())),
+        let authorization = target.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+        if u8::from(authorization) + u8::from(target.token.is_some()) + u8::from(target.basic_auth.is_some()) > 1 {
+            settings.wrong("basic_auth", "a token, a user and a header Authorization are the same field: use one of them");
         }
-        match target.options.get("method").map(Value::as_str) {
-            None => {}
-            Some(Some(method)) if METHODS.contains(&method) => {}
-            _ => problems.push(("method", format!("must be one of {}", METHODS.join(", ")))),
-        }
-        problems
+        let free = |name: &str| is_name(name) && !OURS.contains(&name.to_ascii_lowercase().as_str());
+        settings.text("signature_header", false, free, "the name of a header field, as X-Signature");
+        settings.text("method", false, |method| METHODS.contains(&method), &format!("one of {}", METHODS.join(", ")));
+        settings.text("content_type", false, is_media_type, "a media type, as text/plain");
+        settings.problems()
     }
 
     fn parcel(&self, target: &Target, letter: &Letter<'_>) -> Result<Sending, String> {
@@ -78,8 +80,10 @@ impl Channel for Webhook {
     }
 }
 
-/// A body on its way to a webhook: signed, with the destination's own header fields.
+/// A body on its way to a webhook: signed, with the destination's own header fields. The destination's option `content_type` counts
+/// before `content_type`.
 pub fn sealed(target: &Target, letter: &Letter<'_>, body: Vec<u8>, content_type: &str) -> Parcel {
+    let content_type = target.text("content_type").filter(|named| is_media_type(named)).unwrap_or(content_type);
     let method = target.options.get("method").and_then(Value::as_str);
     let method = METHODS.into_iter().find(|known| Some(*known) == method).unwrap_or("POST");
     let mut headers = vec![("content-type".to_owned(), Secret::new(content_type))];
@@ -96,18 +100,13 @@ pub fn sealed(target: &Target, letter: &Letter<'_>, body: Vec<u8>, content_type:
             headers.extend(signed(&Scheme::Hmac(plain)).into_iter().map(as_header));
         }
     }
-    if let Some((user, password)) = &target.basic_auth {
-        headers.push(("authorization".to_owned(), basic(user, password)));
-    }
     headers.extend(target.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())));
-    Parcel { method, url: target.url.clone(), headers, body }
-}
-
-/// <https://www.rfc-editor.org/rfc/rfc7617>
-fn basic(user: &str, password: &Secret) -> Secret {
-    use base64::Engine;
-    let pair = format!("{user}:{}", password.expose());
-    Secret::new(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))
+    let parcel = Parcel { method, url: target.url.clone(), headers, body };
+    match (&target.token, &target.basic_auth) {
+        (Some(token), _) => parcel.bearer(token.expose()),
+        (None, Some((user, password))) => parcel.basic(user, password),
+        (None, None) => parcel,
+    }
 }
 
 /// A token of RFC 9110.
@@ -117,22 +116,19 @@ fn is_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
-/// Visible text and spaces: what no reader takes for the end of the field.
-fn is_value(value: &str) -> bool {
-    value.len() <= 4096 && value.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
+/// A type, a slash and a subtype, perhaps with parameters.
+fn is_media_type(text: &str) -> bool {
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    settings::is_field_value(text) && essence.split_once('/').is_some_and(|(kind, subtype)| is_name(kind) && is_name(subtype))
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::super::testing::{NOW, incident, letter, parcel, target};
+    use super::super::testing::{NOW, header, incident, known, letter, parcel, sent, target, with, wrong};
     use super::*;
     use crate::provider::Headers;
-
-    fn header<'a>(parcel: &'a Parcel, name: &str) -> Option<&'a str> {
-        parcel.headers.iter().find(|(have, _)| have == name).map(|(_, value)| value.expose())
-    }
 
     #[test]
     fn the_body_is_the_message_and_signed_by_every_live_secret() {
@@ -142,7 +138,7 @@ mod tests {
         target.options = json!({"signature_header": "X-Exosphere-Signature"}).as_object().unwrap().clone();
         target.basic_auth = Some(("callbox".to_owned(), Secret::new("hunter2")));
         let parcel = parcel(&Webhook, &target, &letter(&message));
-        let body: Value = serde_json::from_slice(&parcel.body).unwrap();
+        let body = sent(&parcel);
         assert_eq!(body["event"], "incident.triggered");
         assert_eq!(body["incident"]["title"], "The disk is full");
         assert_eq!(body["incident"]["assignee"], Value::Null);
@@ -167,16 +163,30 @@ mod tests {
     }
 
     #[test]
+    fn a_token_and_a_content_type_are_sent_as_they_are() {
+        let message = incident("x");
+        let target =
+            with(known(target("https://receiver.example"), "abc"), &json!({ "content_type": "text/plain; charset=utf-8" }));
+        let parcel = parcel(&Webhook, &target, &letter(&message));
+        assert_eq!(
+            (header(&parcel, "authorization"), header(&parcel, "content-type")),
+            (Some("Bearer abc"), Some("text/plain; charset=utf-8"))
+        );
+        assert!(Webhook.problems(&target).is_empty());
+    }
+
+    #[test]
     fn what_would_break_a_request_is_refused_when_it_is_saved() {
         let problems = |change: &dyn Fn(&mut Target)| {
             let mut target = target("https://receiver.example");
             change(&mut target);
-            Webhook.problems(&target).into_iter().map(|(setting, _)| setting).collect::<Vec<_>>()
+            wrong(&Webhook, &target)
         };
         let headers = |name: &'static str, value: &'static str| {
             move |target: &mut Target| target.headers = vec![(name.to_owned(), Secret::new(value))]
         };
         let options = |options: Value| move |target: &mut Target| target.options = options.as_object().unwrap().clone();
+        let login = |user: &'static str| move |target: &mut Target| target.basic_auth = Some((user.to_owned(), Secret::new("c")));
         assert_eq!(problems(&|_| {}), [""; 0]);
         assert_eq!(problems(&headers("X-Team", "on call\tnow")), [""; 0]);
         for (name, value) in [
@@ -190,9 +200,24 @@ mod tests {
         ] {
             assert_eq!(problems(&headers(name, value)), ["headers"], "{name:?} {value:?}");
         }
-        assert_eq!(problems(&options(json!({"method": "GET"}))), ["method"]);
-        assert_eq!(problems(&options(json!({"signature_header": "a b"}))), ["signature_header"]);
-        assert_eq!(problems(&options(json!({"method": "PUT", "signature_header": "X-Hub-Signature-256"}))), [""; 0]);
-        assert_eq!(problems(&|target| target.basic_auth = Some(("a:b".to_owned(), Secret::new("c")))), ["basic_auth"]);
+        for bad in [
+            json!({ "method": "GET" }),
+            json!({ "signature_header": "a b" }),
+            json!({ "content_type": "json" }),
+            json!({ "content_type": "a/b\r\nc" }),
+        ] {
+            let name = bad.as_object().unwrap().keys().next().unwrap().clone();
+            assert_eq!(problems(&options(bad)), [name]);
+        }
+        assert_eq!(problems(&options(json!({ "method": "PUT", "signature_header": "X-Hub-Signature-256" }))), [""; 0]);
+        assert_eq!((problems(&login("a")), problems(&login("a:b"))), (vec![], vec!["basic_auth"]));
+        assert_eq!(
+            problems(
+                &|target| (target.token, target.basic_auth) = (Some(Secret::new("a")), Some(("a".to_owned(), Secret::new("b"))))
+            ),
+            ["basic_auth"]
+        );
+        assert_eq!(problems(&|target| target.token = Some(Secret::new("a b"))), ["token"]);
+        assert_eq!(problems(&|target| target.url = Secret::new("receiver.example")), ["url"]);
     }
 }
