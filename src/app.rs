@@ -27,6 +27,7 @@ use crate::ingest::submission::{Receipt, Refused, Submission};
 use crate::ingest::timers::Timers;
 use crate::metrics::Metrics;
 use crate::net::{Client, Failure};
+use crate::outbox::Outbox;
 use crate::provider::Registry;
 use crate::secret::{CredentialHash, Sealer};
 use crate::store::Store;
@@ -63,6 +64,8 @@ pub struct App {
     pub watch: Watch,
     /// When the next timer runs out.
     pub timers: Timers,
+    /// The engine of delivery.
+    pub outbox: Outbox,
     /// What is measured.
     pub metrics: Arc<Metrics>,
     /// The tenant that the administrator's token speaks for, and that refusals of nobody are charged to.
@@ -108,7 +111,11 @@ impl App {
         let integration = self.directory.snapshot().integrations.get(&submission.integration_id).cloned();
         let received_at = submission.received_at;
         let expires = submission.items.iter().filter_map(|item| item.expires_at()).min();
+        let tells = submission.tells;
         let receipt = self.committer.submit(submission).await?;
+        if tells {
+            self.outbox.ring();
+        }
         let soonest = integration.as_ref().and_then(|integration| integration.timers.shortest());
         let kind = integration.as_ref().map_or("", |integration| integration.meta().kind);
         for event in &receipt.events {

@@ -102,6 +102,11 @@ fn next_number() -> i64 {
 /// is stored: a clock that was set back would make one again.
 pub fn join(node: i64, newest: i64) {
     NODE.store(node.rem_euclid(NODES), Ordering::Relaxed);
+    after(newest);
+}
+
+/// From here on this process makes no number that is not greater than `newest`.
+pub fn after(newest: i64) {
     NEWEST.fetch_max(newest >> NODE_BITS, Ordering::Relaxed);
 }
 

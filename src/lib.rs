@@ -12,9 +12,10 @@
 //! | [`provider`] | monitoring tools: a recipe each, or one file where that needs logic, and a fixtures folder. *Pure* |
 //! | [`signature`] | all cryptography over requests; schemes are data. *Pure* |
 //! | [`incident`] | the lifecycle: the state of a key and a report in, the new state and an outcome out. *Pure* |
-//! | [`delivery`] | the rules of telling the outside world: messages, channels, retry, breaker (nothing is sent yet). *Pure* |
+//! | [`delivery`] | the rules of telling the outside world: messages, channels, rules, retry, breaker. *Pure* |
 //! | [`retention`] | what goes, when and how fast. *Pure* |
 //! | [`ingest`] | the path of every request: credential, limit, interpretation, queue, group commit; timers, explain, replay |
+//! | [`outbox`] | the engine of delivery: a router makes deliveries of what happened, lanes send them |
 //! | [`store`] | SQL, on SQLite and PostgreSQL: one `Conn`, free query functions, one file a table family |
 //! | [`http`] | every route, bodies and answers; the management API; TLS |
 //! | [`error`] | the one map from what can go wrong to what the management API answers |
@@ -34,6 +35,7 @@
 //!        -> ingest::commit: take what waits, load the incidents of its keys, fold in memory (incident::apply),
 //!           write ledger, events, incidents and outbox in one transaction
 //!        -> answers, after the commit
+//!        -> outbox::router: who is told, by rules -> outbox::lane, one a destination: claim, send, record
 //! ```
 
 pub mod app;
@@ -50,6 +52,7 @@ pub mod ingest;
 pub mod json;
 pub mod metrics;
 pub mod net;
+pub mod outbox;
 pub mod provider;
 pub mod retention;
 pub mod secret;

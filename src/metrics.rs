@@ -3,6 +3,7 @@
 //! Owns names, help texts and buckets. Labels are `&'static str`: what a sender controls cannot become one, so that the number
 //! of series stays what the program's own lists make it. A [`Metrics`] is a value; nothing is global.
 
+mod delivery;
 mod retention;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+pub use delivery::Delivery;
 pub use retention::Retention;
 
 /// The media type of [`Metrics::render`].
@@ -72,6 +74,8 @@ pub struct Metrics {
     queue_oldest_seconds: Seconds,
     store_errors: Family<ClassLabel, Counter>,
     snapshot_age_seconds: Seconds,
+    /// What goes out.
+    pub delivery: Delivery,
     /// What retention does.
     pub retention: Retention,
 }
@@ -100,6 +104,7 @@ impl Metrics {
             queue_oldest_seconds: Seconds::default(),
             store_errors: Family::default(),
             snapshot_age_seconds: Seconds::default(),
+            delivery: Delivery::default(),
             retention: Retention::default(),
         };
         metrics.register();
@@ -124,6 +129,7 @@ impl Metrics {
             "Time since the configuration was confirmed",
             self.snapshot_age_seconds.clone(),
         );
+        self.delivery.register(registry);
         self.retention.register(registry);
     }
 

@@ -25,6 +25,7 @@ use crate::ingest::refusals::Refusals;
 use crate::ingest::timers::Timers;
 use crate::metrics::Metrics;
 use crate::net::{Client, Guard, Plain};
+use crate::outbox::{self, Outbox};
 use crate::provider::Registry;
 use crate::secret::{CredentialHash, Sealer, Secret};
 use crate::store::{self, Settings, Store};
@@ -46,6 +47,7 @@ pub struct Running {
     servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
     ticking: JoinHandle<()>,
     retaining: JoinHandle<()>,
+    delivering: Option<outbox::Running>,
     grace: Duration,
     _kept: Kept,
 }
@@ -100,11 +102,25 @@ pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Running> {
     let ticking = tokio::spawn(tick::tick(Arc::clone(&app), certificate));
     let gauge = Gauge::of(&config.store.database);
     let retaining = tokio::spawn(retain::retain(Arc::clone(&app), config.retention.clone(), gauge));
+    let delivering = match app.outbound.clone() {
+        Ok(client) => Some(outbox::start(&app, outbox::Settings::default(), client).await?),
+        Err(_) => None,
+    };
     tracing::info!(address = %address, "listening");
     if let Some(address) = admin_address {
         tracing::info!(address = %address, "listening for operators");
     }
-    Ok(Running { app, address, admin_address, servers, ticking, retaining, grace: config.shutdown.grace, _kept: kept })
+    Ok(Running {
+        app,
+        address,
+        admin_address,
+        servers,
+        ticking,
+        retaining,
+        delivering,
+        grace: config.shutdown.grace,
+        _kept: kept,
+    })
 }
 
 fn build(config: &Config, clock: Clock, kept: &Kept) -> anyhow::Result<Arc<App>> {
@@ -182,6 +198,7 @@ pub fn assemble(parts: Parts, config: &Config) -> anyhow::Result<App> {
         refusals: Refusals::default(),
         watch: Watch::default(),
         timers: Timers::default(),
+        outbox: Outbox::default(),
         metrics,
         default_tenant,
         admin_token: admin_token.map(|token| CredentialHash::of(token.expose())),
@@ -241,6 +258,9 @@ impl Running {
         };
         if tokio::time::timeout(self.grace, stopped).await.is_err() {
             tracing::warn!("requests were still in flight when the grace time ended");
+        }
+        if let Some(delivering) = self.delivering {
+            delivering.stop().await;
         }
         self.ticking.abort();
         let _ = self.ticking.await;

@@ -2,7 +2,8 @@
 //!
 //! The serialised form is the body of the generic webhook (contract, section 6): templates see the same names.
 
-use serde::Serialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -63,6 +64,13 @@ impl Occasion {
     }
 }
 
+impl<'de> Deserialize<'de> for Occasion {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        Self::parse(&word).ok_or_else(|| D::Error::custom(format!("{word:?} is no event type")))
+    }
+}
+
 impl Serialize for Occasion {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
@@ -70,7 +78,7 @@ impl Serialize for Occasion {
 }
 
 /// What the outside world is told.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Message {
     /// What happened.
     pub event: Occasion,
@@ -83,12 +91,12 @@ pub struct Message {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
     /// What the receiver should know besides: a condition that failed, repeats that were left out.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
 /// Something with an id and a name.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Named {
     /// Its id.
     pub id: String,
@@ -100,7 +108,7 @@ pub struct Named {
 }
 
 /// An incident as the outside world sees it. Times are RFC 3339.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Incident {
     /// Its id.
     pub id: String,
@@ -146,8 +154,8 @@ pub struct Incident {
     pub assignee: Option<String>,
     /// Where people see it.
     pub url: Option<String>,
-    /// What the tool said besides; only where the destination includes it.
-    #[serde(flatten)]
+    /// What the tool said besides; only where the destination includes it, and never stored.
+    #[serde(flatten, skip_deserializing)]
     pub details: Option<Details>,
 }
 
@@ -167,7 +175,7 @@ pub struct Details {
 }
 
 /// A change as the outside world sees it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Change {
     /// Its id.
     pub id: String,

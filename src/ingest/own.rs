@@ -149,8 +149,8 @@ pub fn raise(app: &Arc<App>, tenant_id: &Arc<str>, key: &str, summary: &str) {
     submit(app, tenant_id, key, summary, Action::Trigger);
 }
 
-/// Resolves it.
-fn clear(app: &Arc<App>, tenant_id: &Arc<str>, key: &str) {
+/// Resolves it, if it is open; does not wait for it.
+pub fn clear(app: &Arc<App>, tenant_id: &Arc<str>, key: &str) {
     submit(app, tenant_id, key, "", Action::Resolve);
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::delivery::destination::Destination;
+use crate::delivery::rule::Rule;
 use crate::provider::{Compiled, Meta, Provider};
 use crate::secret::{CredentialHash, Secret};
 use crate::signature::Scheme;
@@ -227,12 +228,8 @@ pub struct StoredRule {
     pub id: Arc<str>,
     /// The tenant it belongs to.
     pub tenant_id: Arc<str>,
-    /// Its name.
-    pub name: String,
-    /// Whether it counts.
-    pub enabled: bool,
     /// What it matches and whom it tells, by ids.
-    pub definition: serde_json::Value,
+    pub rule: Rule,
 }
 
 /// The configuration at one version.

@@ -142,6 +142,19 @@ impl Client {
         Ok((client, shown))
     }
 
+    /// A vetted address of a host, for what is not HTTP.
+    ///
+    /// # Errors
+    /// It has none, or one that must not be reached.
+    pub async fn resolve(&self, host: &str, port: u16) -> Result<SocketAddr, Failure> {
+        let found = tokio::net::lookup_host((host, port)).await.map_err(|_| Failure::Unreachable(host.to_owned()))?;
+        let found: Vec<SocketAddr> = found.collect();
+        if found.iter().any(|address| !self.guard.permits(address.ip())) {
+            return Err(Failure::Address(host.to_owned()));
+        }
+        found.first().copied().ok_or_else(|| Failure::Unreachable(host.to_owned()))
+    }
+
     /// `GET`.
     ///
     /// # Errors

@@ -139,6 +139,28 @@ pub fn update(conn: &mut Conn, destination: &Destination, now: Timestamp) -> Res
     Ok(())
 }
 
+/// Stops telling a destination whose receiver says that it is there no longer; nobody asked for it, so it is audited as our own act.
+///
+/// # Errors
+/// A statement failed.
+pub fn disable(conn: &mut Conn, tenant_id: &str, id: &str, why: &str, now: Timestamp) -> Result<()> {
+    let of = destinations::table.filter(destinations::tenant_id.eq(tenant_id)).filter(destinations::id.eq(id));
+    let set = (destinations::enabled.eq(0), destinations::disabled_why.eq("gone"), destinations::updated_at.eq(now.0));
+    diesel::update(of.filter(destinations::enabled.eq(1))).set(set).execute(conn)?;
+    super::snapshot::bump(conn)?;
+    let after = serde_json::json!({"enabled": false, "disabled_why": why});
+    let record = super::audit::Record {
+        tenant_id,
+        actor: "callbox",
+        action: "destination.disabled",
+        object_type: "destination",
+        object_id: id,
+        before: Some(&serde_json::json!({"enabled": true})),
+        after: Some(&after),
+    };
+    super::audit::record(conn, &record, now)
+}
+
 /// The living destination with this id.
 ///
 /// # Errors

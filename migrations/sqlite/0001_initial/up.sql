@@ -326,6 +326,7 @@ CREATE TABLE threads (
     PRIMARY KEY (destination_id, subject)
 );
 CREATE INDEX threads_due ON threads (destination_id, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX threads_held ON threads (held_until) WHERE held_until IS NOT NULL;
 CREATE INDEX threads_by_incident ON threads (incident_id) WHERE incident_id IS NOT NULL;
 
 -- How the receiver of a destination is doing.

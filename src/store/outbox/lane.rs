@@ -126,20 +126,29 @@ pub fn progressed(conn: &mut Conn, rows: &[Progress]) -> Result<()> {
     Ok(())
 }
 
-/// Gives threads back.
+/// Gives threads back. What holds them is the router's to say, and stays.
 ///
 /// # Errors
 /// A statement failed.
 pub fn give_back(conn: &mut Conn, rows: &[Turned]) -> Result<()> {
-    update!(conn, "threads SET due_at = v.column3, lease = NULL, held_until = v.column4, held_by = v.column5, \
-         told_status = v.column6, told_severity = v.column7, remembered = v.column8, updated_at = v.column9",
-        "(column1, column2, column3, column4, column5, column6, column7, column8, column9, column10)", rows, |row| [
+    update!(conn, "threads SET due_at = v.column3, lease = NULL, told_status = v.column4, told_severity = v.column5, \
+         remembered = v.column6, updated_at = v.column7",
+        "(column1, column2, column3, column4, column5, column6, column7, column8)", rows, |row| [
         Text: row.thread.destination_id.as_str(), Text: row.thread.subject.as_str(), OptInt: row.thread.due_at,
-        OptInt: row.thread.held_until, OptText: row.thread.held_by.as_deref(), OptText: row.thread.told_status.as_deref(),
-        OptText: row.thread.told_severity.as_deref(), OptText: row.thread.remembered.as_deref(), Int: row.thread.updated_at,
-        Text: row.lease.as_str(),
-    ], "threads.destination_id = v.column1 AND threads.subject = v.column2 AND threads.lease = v.column10");
+        OptText: row.thread.told_status.as_deref(), OptText: row.thread.told_severity.as_deref(),
+        OptText: row.thread.remembered.as_deref(), Int: row.thread.updated_at, Text: row.lease.as_str(),
+    ], "threads.destination_id = v.column1 AND threads.subject = v.column2 AND threads.lease = v.column8");
     Ok(())
+}
+
+/// Puts off what is due at a destination that is left alone; how many threads that are.
+///
+/// # Errors
+/// The update failed.
+pub fn put_off(conn: &mut Conn, destination_id: &str, now: i64, until: i64) -> Result<usize> {
+    let due = threads::table.filter(threads::destination_id.eq(destination_id)).filter(threads::due_at.le(now));
+    let due = due.filter(threads::due_at.is_not_null()).filter(threads::lease.is_null());
+    Ok(diesel::update(due).set(threads::due_at.eq(until)).execute(conn)?)
 }
 
 /// Gives back everything that a worker of this node has: those that are gone with the process, on SQLite.
@@ -171,4 +180,18 @@ pub fn due(conn: &mut Conn) -> Result<Vec<(String, i64)>> {
 pub fn next_due(conn: &mut Conn, destination_id: &str) -> Result<Option<i64>> {
     let of = threads::table.filter(threads::destination_id.eq(destination_id)).filter(threads::due_at.is_not_null());
     Ok(of.select(diesel::dsl::min(threads::due_at)).first(conn)?)
+}
+
+/// Gives up everything that is still to be told to a destination.
+///
+/// # Errors
+/// An update failed.
+pub fn give_up(conn: &mut Conn, destination_id: &str, why: &str, now: i64) -> Result<usize> {
+    let left = deliveries::table.filter(deliveries::destination_id.eq(destination_id)).filter(deliveries::finished_at.is_null());
+    let given_up = diesel::update(left)
+        .set((deliveries::status.eq("dead"), deliveries::reason.eq(why), deliveries::finished_at.eq(now)))
+        .execute(conn)?;
+    let all = threads::table.filter(threads::destination_id.eq(destination_id)).filter(threads::due_at.is_not_null());
+    diesel::update(all).set((threads::due_at.eq(None::<i64>), threads::lease.eq(None::<String>))).execute(conn)?;
+    Ok(given_up)
 }

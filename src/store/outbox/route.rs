@@ -4,8 +4,8 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use diesel::{QueryableByName, sql_query};
 
-use super::insert;
 use super::rows::{NewDelivery, Page, Thread, Watch};
+use super::{insert, update};
 use crate::id;
 use crate::store::schema::{outbox, pages, threads, watches};
 use crate::store::{Conn, Result};
@@ -81,6 +81,45 @@ pub fn notices(conn: &mut Conn, limit: i64) -> Result<Vec<Notice>> {
 pub fn threads_of(conn: &mut Conn, incidents: &[i64]) -> Result<Vec<Thread>> {
     let of = threads::table.filter(threads::incident_id.eq_any(incidents)).filter(threads::incident_id.is_not_null());
     Ok(of.select(Thread::as_select()).load(conn)?)
+}
+
+/// Threads whose hold is over and that no worker has, locked on PostgreSQL.
+///
+/// # Errors
+/// The query failed.
+pub fn held_until(conn: &mut Conn, now: i64, limit: i64) -> Result<Vec<Thread>> {
+    let over = threads::table
+        .filter(threads::held_until.le(now))
+        .filter(threads::held_until.is_not_null())
+        .filter(threads::lease.is_null().or(threads::due_at.le(now)))
+        .order(threads::held_until)
+        .limit(limit)
+        .select(threads::all_columns);
+    Ok(match conn {
+        Conn::Sqlite(conn) => over.load(conn)?,
+        Conn::Pg(conn) => over.for_update().load(conn)?,
+    })
+}
+
+/// Ends holds.
+///
+/// # Errors
+/// A statement failed.
+pub fn settled(conn: &mut Conn, rows: &[Thread]) -> Result<()> {
+    update!(conn, "threads SET held_until = NULL, held_by = NULL, lease = NULL, due_at = v.column3, updated_at = v.column4",
+        "(column1, column2, column3, column4)", rows, |row| [
+        Text: row.destination_id.as_str(), Text: row.subject.as_str(), OptInt: row.due_at, Int: row.updated_at,
+    ], "threads.destination_id = v.column1 AND threads.subject = v.column2");
+    Ok(())
+}
+
+/// When the next hold ends.
+///
+/// # Errors
+/// The query failed.
+pub fn next_hold(conn: &mut Conn) -> Result<Option<i64>> {
+    let held = threads::table.filter(threads::held_until.is_not_null());
+    Ok(held.select(diesel::dsl::min(threads::held_until)).first(conn)?)
 }
 
 /// When a rule last paged for a key.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 
 use crate::delivery::destination::{Destination, Signing, Templates, Way};
+use crate::delivery::rule::Rule;
 use crate::delivery::{breaker, channel};
 use crate::ingest::snapshot::{Snapshot, StoredRule};
 use crate::secret::Sealer;
@@ -14,6 +15,7 @@ use crate::store::schema::{destinations, rules, signing_secrets};
 use crate::store::signing_secrets::SigningSecret;
 use crate::store::{self, Conn, Result};
 use crate::time::Timestamp;
+use serde_json::{Map, Value};
 
 /// Adds every living destination and rule. A destination whose secrets do not open stays, and says so: what is meant for it waits.
 ///
@@ -81,16 +83,9 @@ fn templates(json: &str) -> Templates {
 }
 
 fn rule(row: store::rules::Rule) -> Option<StoredRule> {
-    let definition = serde_json::from_str(&row.definition);
-    let definition =
-        definition.inspect_err(|error| tracing::error!(rule = %row.id, %error, "a rule cannot be read; it goes unheard"));
-    Some(StoredRule {
-        definition: definition.ok()?,
-        id: row.id.into(),
-        tenant_id: row.tenant_id.into(),
-        name: row.name,
-        enabled: row.enabled != 0,
-    })
+    let definition: Map<String, Value> = serde_json::from_str(&row.definition).unwrap_or_default();
+    let (rule, _) = Rule::stored(&definition);
+    Some(StoredRule { id: row.id.into(), tenant_id: row.tenant_id.into(), rule })
 }
 
 #[cfg(test)]

@@ -1,0 +1,299 @@
+//! Lanes: a task for each destination with something to do. It takes turns in the database, and between them sends.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+
+use super::send::Way;
+use super::turn::{Done, End, News, Outcome, Turn, Work};
+use super::{Engine, Outbox, POLL};
+use crate::delivery::destination::Destination;
+use crate::delivery::retry::Policy;
+use crate::ingest::own;
+use crate::store::outbox::lane as stored;
+use crate::store::{self, Conn};
+use crate::time::Timestamp;
+
+/// Starts lanes where there is something to do, and wakes those that nobody told of it: another node's work, a lease that ended.
+/// Returns when all have come to their end.
+pub async fn dispatch(engine: Arc<Engine>) {
+    let mut lanes = JoinSet::new();
+    let mut stop = engine.stop.clone();
+    let mut interval = tokio::time::interval(POLL);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = interval.tick() => {}
+            () = engine.app.outbox.new_lane.notified() => {}
+            _ = stop.changed() => break,
+        }
+        let due = match engine.app.store.read(stored::due).await {
+            Ok(due) => due,
+            Err(error) => {
+                engine.app.metrics.store_error(error.class());
+                tracing::warn!(%error, "what is due cannot be read; again in a second");
+                continue;
+            }
+        };
+        let (snapshot, now) = (engine.app.directory.snapshot(), engine.app.clock.now());
+        for (id, at) in due {
+            let Some((id, _)) = snapshot.destinations.get_key_value(id.as_str()) else { continue };
+            match engine.app.outbox.lane(id) {
+                Some(lane) => {
+                    if at <= now.0 {
+                        lane.notify_one();
+                    }
+                }
+                None => {
+                    let wake = engine.app.outbox.open(id);
+                    lanes.spawn(Lane::new(Arc::clone(&engine), Arc::clone(id), wake).run());
+                }
+            }
+        }
+        while lanes.try_join_next().is_some() {}
+    }
+    for (_, lane) in engine.app.outbox.all() {
+        lane.notify_one();
+    }
+    while lanes.join_next().await.is_some() {}
+}
+
+struct Lane {
+    engine: Arc<Engine>,
+    id: Arc<str>,
+    /// The destination's name, for numbers.
+    name: String,
+    wake: Arc<Notify>,
+    /// Deliveries that may be under way at a time: after an outage it rises from one, so that a receiver that is back is not run over.
+    ramp: usize,
+}
+
+impl Lane {
+    fn new(engine: Arc<Engine>, id: Arc<str>, wake: Arc<Notify>) -> Self {
+        let ramp = engine.settings.concurrency;
+        Self { engine, id, name: String::new(), wake, ramp }
+    }
+
+    async fn run(mut self) {
+        let (sent, mut back) = mpsc::channel::<Done>(self.engine.settings.concurrency.max(1));
+        let mut under_way: HashMap<String, ()> = HashMap::new();
+        let mut done: Vec<Done> = Vec::new();
+        let mut failures = 0;
+        loop {
+            let stopping = *self.engine.stop.borrow();
+            if stopping && under_way.is_empty() && done.is_empty() {
+                break;
+            }
+            let Some(destination) = self.engine.app.directory.snapshot().destinations.get(&self.id).cloned() else {
+                if under_way.is_empty() {
+                    break;
+                }
+                self.collect(&mut back, &mut under_way, &mut done, None).await;
+                continue;
+            };
+            self.name.clone_from(&destination.name);
+            let free = if stopping { 0 } else { self.ramp.saturating_sub(under_way.len()) };
+            let next = match self.turn(&destination, &done, free).await {
+                Ok(outcome) => {
+                    failures = 0;
+                    self.learn(&done, &outcome);
+                    done.clear();
+                    self.tell(&destination, &outcome).await;
+                    let next = outcome.next;
+                    for work in outcome.work {
+                        under_way.insert(work.delivery.id.clone(), ());
+                        self.send(Arc::clone(&destination), work, sent.clone());
+                    }
+                    next
+                }
+                Err(error) => {
+                    // What came back is kept until it can be recorded.
+                    self.engine.app.metrics.store_error(error.class());
+                    tracing::warn!(%error, destination = %self.id, "deliveries cannot be claimed or recorded; again soon");
+                    let pause = store::conn::backoff(failures);
+                    failures = failures.saturating_add(1);
+                    if stopping && failures > 5 {
+                        break;
+                    }
+                    tokio::time::sleep(pause).await;
+                    continue;
+                }
+            };
+            self.collect(&mut back, &mut under_way, &mut done, next).await;
+        }
+        self.engine.app.outbox.close(&self.id);
+    }
+
+    /// Waits until something came back, there is something to do, or the next turn is due.
+    async fn collect(
+        &self,
+        back: &mut mpsc::Receiver<Done>,
+        under_way: &mut HashMap<String, ()>,
+        done: &mut Vec<Done>,
+        next: Option<Timestamp>,
+    ) {
+        let now = self.engine.app.clock.now();
+        let wait = next.map_or(POLL, |at| Duration::from_micros(u64::try_from(at.0 - now.0).unwrap_or(0)).min(POLL));
+        let mut stop = self.engine.stop.clone();
+        // Where all places are taken, nothing can be done before something comes back.
+        let full = under_way.len() >= self.ramp;
+        tokio::select! {
+            received = back.recv() => done.extend(received),
+            () = self.wake.notified(), if !full => {}
+            () = tokio::time::sleep(wait), if !full => {}
+            _ = stop.changed() => {}
+        }
+        while let Ok(more) = back.try_recv() {
+            done.push(more);
+        }
+        for done in done.iter() {
+            under_way.remove(&done.work.delivery.id);
+        }
+    }
+
+    async fn turn(&self, destination: &Arc<Destination>, done: &[Done], free: usize) -> store::Result<Outcome> {
+        let settings = &self.engine.settings;
+        let turn = Turn {
+            destination: Arc::clone(destination),
+            done: done.to_vec(),
+            free,
+            lease: format!("{}-{}", self.engine.node, uuid::Uuid::now_v7().simple()),
+            lease_for: i64::try_from(settings.lease.as_micros()).unwrap_or(i64::MAX),
+            patience: settings.timeout.saturating_mul(3),
+            now: self.engine.app.clock.now(),
+        };
+        self.engine.app.committer.tidy(move |conn: &mut Conn| turn.take(conn)).await
+    }
+
+    fn send(&self, destination: Arc<Destination>, work: Work, sent: mpsc::Sender<Done>) {
+        let engine = Arc::clone(&self.engine);
+        tokio::spawn(async move {
+            let snapshot = engine.app.directory.snapshot();
+            let policy = policy(&snapshot, &work);
+            // As it is now: a URL that was changed counts from the next attempt on.
+            let destination = snapshot.destinations.get(&destination.id).cloned().unwrap_or(destination);
+            let way = Way {
+                client: &engine.client,
+                destination: &destination,
+                policy: &policy,
+                clock: &engine.app.clock,
+                timeout: engine.settings.timeout,
+                random: random(),
+            };
+            let done = way.attempt(work).await;
+            let _ = sent.send(done).await;
+        });
+    }
+
+    /// After an outage one delivery at a time is sent, then two, then four.
+    fn learn(&mut self, done: &[Done], outcome: &Outcome) {
+        if outcome.news.contains(&News::Recovered) {
+            self.ramp = 1;
+        }
+        let metrics = &self.engine.app.metrics.delivery;
+        let now = self.engine.app.clock.now();
+        let mut delivered = 0;
+        for done in done {
+            let result = match done.end {
+                End::Delivered(_) => "delivered",
+                End::Later { .. } => "later",
+                End::Dead(_) | End::Gone(_) => "dead",
+            };
+            metrics.attempted(&self.name, result);
+            if result == "delivered" {
+                delivered += 1;
+                let late = u64::try_from(now.0 - done.work.delivery.created_at).unwrap_or(0);
+                metrics.delivered_after(Duration::from_micros(late));
+            }
+        }
+        self.ramp = self.ramp.saturating_add(delivered).min(self.engine.settings.concurrency);
+    }
+
+    /// Counts, and says what people should hear of.
+    async fn tell(&self, destination: &Arc<Destination>, outcome: &Outcome) {
+        let app = &self.engine.app;
+        app.metrics.delivery.skipped(&destination.name, outcome.skipped);
+        if let Some(state) = outcome.state {
+            app.metrics.delivery.breaker(&destination.name, state);
+        }
+        let key = format!("destination:{}", destination.id);
+        for news in &outcome.news {
+            match news {
+                News::Opened(why) => {
+                    own::raise(
+                        app,
+                        &destination.tenant_id,
+                        &key,
+                        &format!("{}: nothing can be delivered: {why}", destination.name),
+                    );
+                }
+                News::Dead(why) => {
+                    own::raise(
+                        app,
+                        &destination.tenant_id,
+                        &key,
+                        &format!("{}: a delivery was given up: {why}", destination.name),
+                    );
+                }
+                News::Recovered => own::clear(app, &destination.tenant_id, &key),
+                News::Disabled(why) => {
+                    let summary = format!("{}: the destination was disabled: {why}", destination.name);
+                    own::raise(app, &destination.tenant_id, &key, &summary);
+                    self.disable(destination, why).await;
+                }
+            }
+        }
+    }
+
+    async fn disable(&self, destination: &Arc<Destination>, why: &str) {
+        let (tenant_id, id, why) = (destination.tenant_id.to_string(), destination.id.to_string(), why.to_owned());
+        let now = self.engine.app.clock.now();
+        let disabled = self.engine.app.committer.tidy(move |conn| {
+            store::destinations::disable(conn, &tenant_id, &id, &why, now)?;
+            stored::give_up(conn, &id, &format!("the destination was disabled: {why}"), now.0)
+        });
+        if let Err(error) = disabled.await {
+            tracing::error!(%error, destination = %destination.id, "a destination whose receiver is gone could not be disabled");
+        }
+        let _ = self.engine.app.directory.refresh().await;
+    }
+}
+
+/// How stubbornly the rule of a delivery tries.
+fn policy(snapshot: &crate::ingest::snapshot::Snapshot, work: &Work) -> Policy {
+    let rules = snapshot.rules.get(work.delivery.tenant_id.as_str());
+    let rule = rules.into_iter().flatten().find(|rule| Some(&*rule.id) == work.delivery.rule_id.as_deref());
+    rule.map_or_else(Policy::default, |rule| rule.rule.retry)
+}
+
+/// From 0 to 1.
+fn random() -> f64 {
+    let mut bytes = [0; 4];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX),
+        Err(_) => 1.0,
+    }
+}
+
+impl Outbox {
+    fn lane(&self, id: &str) -> Option<Arc<Notify>> {
+        self.lanes().get(id).cloned()
+    }
+
+    fn open(&self, id: &Arc<str>) -> Arc<Notify> {
+        let wake = Arc::new(Notify::new());
+        self.lanes().insert(Arc::clone(id), Arc::clone(&wake));
+        wake
+    }
+
+    fn close(&self, id: &str) {
+        self.lanes().remove(id);
+    }
+
+    fn all(&self) -> Vec<(Arc<str>, Arc<Notify>)> {
+        self.lanes().iter().map(|(id, lane)| (Arc::clone(id), Arc::clone(lane))).collect()
+    }
+}
