@@ -171,7 +171,7 @@ mod tests {
                 testing::plant_rule(&mut conn, &tenant, name);
             }
             let snapshot = load(&mut conn);
-            let names: Vec<_> = snapshot.rules[tenant.as_str()].iter().map(|rule| rule.name.as_str()).collect();
+            let names: Vec<_> = snapshot.rules[tenant.as_str()].iter().map(|rule| rule.rule.name.as_str()).collect();
             assert_eq!(names, ["b", "a"]);
         }
     }
