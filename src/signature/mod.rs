@@ -11,6 +11,7 @@ mod mac;
 pub mod published;
 mod scheme;
 mod sign;
+pub mod sigv4;
 mod token;
 pub mod vectors;
 

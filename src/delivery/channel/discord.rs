@@ -122,7 +122,7 @@ fn is_mention(text: &str) -> bool {
 }
 
 fn is_id(text: &str) -> bool {
-    settings::is_word(text, "") && text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit())
+    settings::is_number(text) && text.len() <= 20
 }
 
 fn is_slack(target: &Target) -> bool {

@@ -4,21 +4,29 @@
 //! its vendor whatever the text. What is sent, when and how often, is not its business.
 
 mod attachment;
+pub mod aws_sns;
 pub mod discord;
 pub mod email;
+pub mod google_chat;
+mod gsm;
 mod mask;
 pub mod mattermost;
 mod mention;
 pub mod msteams;
+pub mod opsgenie;
 pub mod pagerduty;
+pub mod push;
 mod sending;
 mod settings;
 mod shown;
 pub mod slack;
+pub mod sms;
 pub mod telegram;
 #[cfg(test)]
 mod testing;
+mod twilio;
 pub mod webhook;
+pub mod whatsapp;
 
 use serde_json::{Map, Value};
 
@@ -34,11 +42,17 @@ pub static CHANNELS: &[&dyn Channel] = &[
     &webhook::Webhook,
     &slack::Slack,
     &pagerduty::PagerDuty,
+    &opsgenie::Opsgenie,
     &msteams::MsTeams,
     &discord::Discord,
+    &google_chat::GoogleChat,
     &mattermost::Mattermost,
     &telegram::Telegram,
     &email::Email,
+    &sms::Sms,
+    &whatsapp::WhatsApp,
+    &push::Push,
+    &aws_sns::AwsSns,
 ];
 
 /// The channel of this kind.

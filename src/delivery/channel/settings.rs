@@ -147,6 +147,11 @@ pub fn decoded(text: &str) -> String {
     form_urlencoded::parse(field.as_bytes()).map(|(_, value)| value.into_owned()).next().unwrap_or_default()
 }
 
+/// Digits, at least one.
+pub fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Letters, digits and `extra`, at least one.
 pub fn is_word(text: &str, extra: &str) -> bool {
     !text.is_empty() && text.chars().all(|character| character.is_ascii_alphanumeric() || extra.contains(character))
