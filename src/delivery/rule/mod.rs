@@ -7,6 +7,7 @@ mod condition;
 mod fields;
 mod problem;
 mod read;
+mod wants;
 mod window;
 mod write;
 
@@ -16,9 +17,10 @@ mod tests;
 use std::fmt;
 use std::time::Duration;
 
-pub use condition::Condition;
+pub use condition::{Condition, Facts};
 pub use problem::Problem;
 pub use read::{Ids, Lookup};
+pub use wants::{Answer, Reason, Seen, Verdict};
 pub use window::{Weekly, Window};
 
 use super::message::Occasion;

@@ -188,9 +188,10 @@ fn condition(fields: &mut Fields<'_>) -> Option<Condition> {
     }
     match Condition::new(source) {
         Ok(condition) => Some(condition),
-        Err(message) => {
-            fields.problem("condition", message.clone());
-            Some(Condition::broken(source, message))
+        Err(problems) => {
+            let why = problems.join("; ");
+            problems.into_iter().for_each(|problem| fields.problem("condition", problem));
+            Some(Condition::broken(source, why))
         }
     }
 }
