@@ -29,6 +29,7 @@ use crate::metrics::Metrics;
 use crate::net::{Client, Failure};
 use crate::outbox::Outbox;
 use crate::provider::Registry;
+use crate::secret::reference::References;
 use crate::secret::{CredentialHash, Sealer};
 use crate::store::Store;
 use crate::time::{Clock, Timestamp};
@@ -51,6 +52,8 @@ pub struct App {
     pub directory: Directory,
     /// Seals and opens secrets.
     pub sealer: Sealer,
+    /// What secrets may name.
+    pub references: Arc<References>,
     /// The time.
     pub clock: Clock,
     public_url: OnceLock<String>,

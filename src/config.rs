@@ -7,6 +7,7 @@ mod layers;
 mod settings;
 mod values;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use url::Url;
 
 use crate::retention::Policy;
 use crate::secret::Secret;
+use crate::secret::reference::References;
 
 /// The default of every setting, with its explanation: the reference page.
 pub const DEFAULT_FILE: &str = include_str!("config.default.toml");
@@ -128,11 +130,25 @@ pub struct Shutdown {
     pub grace: Duration,
 }
 
+impl Outbound {
+    /// What the settings of destinations may name.
+    pub fn references(&self) -> References {
+        let listed = self.secrets_env.iter().map(|name| (name.clone(), self.secrets.get(name).cloned()));
+        References::new(listed.collect(), self.secrets_dir.clone())
+    }
+}
+
 /// What is reached outside.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct Outbound {
     /// Networks that are not public and may be reached.
     pub allow: Vec<IpNet>,
+    /// Environment variables that destinations may name.
+    pub secrets_env: Vec<String>,
+    /// A folder whose files they may name.
+    pub secrets_dir: Option<PathBuf>,
+    /// What of [`Outbound::secrets_env`] is set.
+    pub secrets: HashMap<String, Secret>,
 }
 
 /// Where tools are described besides those that are built in.
@@ -215,7 +231,7 @@ impl fmt::Display for Problem {
 
 impl Config {
     /// Reads the settings: `flags` before `env` before `file` before the defaults. Of `env` only names that begin with
-    /// `CALLBOX_` count; an empty value there is as good as none.
+    /// `CALLBOX_` count, and those that `outbound.secrets_env` lists; an empty value there is as good as none.
     ///
     /// # Errors
     /// Everything that is wrong: unknown settings, values that do not fit, files that cannot be read.
@@ -225,10 +241,13 @@ impl Config {
         if let Some(path) = file {
             layers.read_file(path);
         }
-        layers.add_environment(env);
+        let env: Vec<(String, String)> = env.collect();
+        layers.add_environment(env.iter().cloned());
         layers.add_flags(flags);
         let (mut config, mut problems) = layers.finish(settings::blank());
         problems.extend(config.contradictions());
+        let named = env.into_iter().filter(|(name, value)| config.outbound.secrets_env.contains(name) && !value.is_empty());
+        config.outbound.secrets = named.map(|(name, value)| (name, Secret::new(value))).collect();
         config.server.public_url = config.server.public_url.map(|url| url.trim_end_matches('/').to_owned());
         if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
     }

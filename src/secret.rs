@@ -3,6 +3,8 @@
 //! A [`Secret`] prints nothing, wherever it is printed. Sealing is XChaCha20-Poly1305 with a random 24-byte nonce and the cell's
 //! place (table, row, column) as associated data, so that a cell copied to another row does not open.
 
+pub mod reference;
+
 use std::fmt;
 
 use base64::Engine;

@@ -185,9 +185,11 @@ pub fn assemble(parts: Parts, config: &Config) -> anyhow::Result<App> {
     if let Err(failure) = &outbound {
         tracing::warn!(%failure, "nothing outside can be reached: signatures by published keys cannot be checked");
     }
+    let references = Arc::new(config.outbound.references());
     Ok(App {
         committer: Committer::start(store.clone(), settings, &metrics)?,
-        directory: Directory::open(store.clone(), sealer.clone(), tools)?,
+        directory: Directory::open(store.clone(), sealer.clone(), tools, Arc::clone(&references))?,
+        references,
         tools,
         store,
         sealer,

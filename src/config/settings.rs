@@ -109,6 +109,8 @@ pub(super) static SETTINGS: &[Setting] = &[
     setting("retention.disk_high_water", |c, v| put(&mut c.retention.disk_high_water, values::high_water(v))),
     setting("shutdown.grace", |c, v| put(&mut c.shutdown.grace, values::duration(v, HOUR))),
     setting("outbound.allow", |c, v| put(&mut c.outbound.allow, values::networks(v))).short("CALLBOX_OUTBOUND_ALLOW"),
+    setting("outbound.secrets_env", |c, v| put(&mut c.outbound.secrets_env, values::variables(v))),
+    setting("outbound.secrets_dir", |c, v| put(&mut c.outbound.secrets_dir, values::path(v).map(Some))).optional(),
     setting("providers.recipes", |c, v| put(&mut c.providers.recipes, values::path(v).map(Some))).optional(),
     setting("providers.sns_origins", |c, v| put(&mut c.providers.sns_origins, values::origins(v))),
     setting("log.format", |c, v| put(&mut c.log.format, values::log_format(v))),

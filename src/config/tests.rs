@@ -139,6 +139,22 @@ fn secrets_come_from_files_and_are_never_shown() {
     assert!(missing[0].starts_with("CALLBOX_ADMIN_TOKEN_FILE: /nonexistent/token cannot be read"), "{missing:?}");
 }
 
+#[test]
+fn of_the_environment_destinations_may_name_what_is_listed() {
+    let file = "[outbound]\nsecrets_env = [\"SLACK_URL\", \"UNSET\"]";
+    let env = [("SLACK_URL", "https://hooks.example/hush"), ("OTHER", "hush")];
+    let outbound = load(Some(file), &env, &Flags::default()).unwrap().outbound;
+    assert!(!format!("{outbound:?}").contains("hush"));
+    let resolve = |text: &str| outbound.references().resolve(&Secret::new(text)).map(|found| found.expose().to_owned());
+    assert_eq!(resolve("${SLACK_URL}").as_deref(), Ok("https://hooks.example/hush"));
+    assert!(resolve("${OTHER}").unwrap_err().to_string().contains("may not be used"));
+    assert!(resolve("${UNSET}").unwrap_err().to_string().contains("is not set"));
+    let found =
+        problems(None, &[("CALLBOX_OUTBOUND_SECRETS_ENV", "CALLBOX_MASTER_KEY"), ("CALLBOX_MASTER_KEY", &"07".repeat(32))]);
+    assert!(found[0].contains("is a setting of Callbox"), "{found:?}");
+    assert_eq!(problems(None, &[("CALLBOX_OUTBOUND_SECRETS_ENV", "A-B")]).len(), 1);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_file_with_secrets_that_all_can_read_is_a_warning() {

@@ -13,7 +13,7 @@ use url::Url;
 use super::{Database, LogFormat};
 use crate::duration::{Span, SpanError};
 use crate::retention::{self, disk::HighWater};
-use crate::secret::{Sealer, Secret};
+use crate::secret::{Sealer, Secret, reference};
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| format!("{text:?} is not an address and port, such as 127.0.0.1:8080 or [::]:8080"))
@@ -51,6 +51,17 @@ pub(super) fn origins(text: &str) -> Result<Vec<Url>, String> {
         bare.ok_or_else(|| format!("{item:?} is not an origin, such as http://127.0.0.1:4566"))
     };
     items.map(origin).collect()
+}
+
+/// Names of environment variables; not of our own, among which is the master key.
+pub(super) fn variables(text: &str) -> Result<Vec<String>, String> {
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    let name = |item: &str| match item {
+        own if own.starts_with("CALLBOX_") => Err(format!("{own} is a setting of Callbox: use another variable")),
+        name if reference::is_name(name) => Ok(name.to_owned()),
+        other => Err(format!("{other:?} is not the name of an environment variable")),
+    };
+    items.map(name).collect()
 }
 
 pub(super) fn number<T: FromStr + PartialOrd + Display>(text: &str, range: RangeInclusive<T>) -> Result<T, String> {

@@ -56,6 +56,9 @@ pub struct Way {
     signing: Vec<Signing>,
 }
 
+/// What is wrong with a setting: its name, and a sentence that names no secret.
+pub type Problem = (&'static str, String);
+
 /// A signing secret.
 #[derive(Clone, Debug)]
 pub struct Signing {
@@ -65,7 +68,7 @@ pub struct Signing {
     pub expires_at: Option<Timestamp>,
 }
 
-/// What is secret in a destination's settings.
+/// What is secret in a destination's settings, as it was given: each value may name another one instead.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Where it is; empty where its kind knows.
@@ -88,6 +91,41 @@ impl Destination {
     }
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Self { url: Secret::new(""), token: None, headers: Vec::new(), basic_auth: None }
+    }
+}
+
+impl Settings {
+    /// The settings with what their values stand for.
+    ///
+    /// # Errors
+    /// What `resolve` says of each value that stands for nothing, with the setting's name.
+    pub fn resolved<E: ToString>(&self, resolve: impl Fn(&Secret) -> Result<Secret, E>) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut read = |setting, value: &Secret| {
+            resolve(value).unwrap_or_else(|error| {
+                problems.push((setting, error.to_string()));
+                Secret::new("")
+            })
+        };
+        let resolved = Self {
+            url: read("url", &self.url),
+            token: self.token.as_ref().map(|token| read("token", token)),
+            headers: self.headers.iter().map(|(name, value)| (name.clone(), read("headers", value))).collect(),
+            basic_auth: self.basic_auth.as_ref().map(|(user, password)| (user.clone(), read("basic_auth", password))),
+        };
+        if problems.is_empty() { Ok(resolved) } else { Err(problems) }
+    }
+
+    /// Every value.
+    pub fn values(&self) -> impl Iterator<Item = &Secret> {
+        let named = self.headers.iter().chain(&self.basic_auth).map(|(_, value)| value);
+        std::iter::once(&self.url).chain(&self.token).chain(named)
+    }
+}
+
 impl Way {
     /// The way to a destination of this channel; its signing secrets the newest first.
     pub fn new(
@@ -100,6 +138,12 @@ impl Way {
         let Settings { url, token, headers, basic_auth } = settings;
         let target = Target { name, url, token, signing: Vec::new(), headers, basic_auth, options };
         Self { channel, target, signing }
+    }
+
+    /// What is wrong with it; empty: nothing.
+    pub fn problems(&self) -> Vec<Problem> {
+        let signing = self.signing.iter().map(|signing| signing.secret.clone()).collect();
+        self.channel.problems(&Target { signing, ..self.target.clone() })
     }
 
     fn target(&self, now: Timestamp) -> Target {

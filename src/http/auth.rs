@@ -30,18 +30,24 @@ pub enum Scope {
     IntegrationsRead,
     /// Change them, and see their keys.
     IntegrationsWrite,
+    /// Read destinations, rules and deliveries.
+    DestinationsRead,
+    /// Change them: decide who is told, and thereby who learns of incidents.
+    DestinationsWrite,
     /// Everything.
     Admin,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::EventsWrite,
         Self::IncidentsRead,
         Self::IncidentsWrite,
         Self::IntegrationsRead,
         Self::IntegrationsWrite,
+        Self::DestinationsRead,
+        Self::DestinationsWrite,
         Self::Admin,
     ];
 
@@ -53,6 +59,8 @@ impl Scope {
             Self::IncidentsWrite => "incidents:write",
             Self::IntegrationsRead => "integrations:read",
             Self::IntegrationsWrite => "integrations:write",
+            Self::DestinationsRead => "destinations:read",
+            Self::DestinationsWrite => "destinations:write",
             Self::Admin => "admin",
         }
     }
@@ -67,7 +75,8 @@ impl Scope {
         match (self, wanted) {
             (Self::Admin, _)
             | (Self::IncidentsWrite, Self::IncidentsRead)
-            | (Self::IntegrationsWrite, Self::IntegrationsRead) => true,
+            | (Self::IntegrationsWrite, Self::IntegrationsRead)
+            | (Self::DestinationsWrite, Self::DestinationsRead) => true,
             _ => self as u8 == wanted as u8,
         }
     }
@@ -162,6 +171,7 @@ mod tests {
         assert_eq!(implied(Admin), Scope::ALL);
         assert_eq!(implied(IncidentsWrite), [IncidentsRead, IncidentsWrite]);
         assert_eq!(implied(IntegrationsWrite), [IntegrationsRead, IntegrationsWrite]);
+        assert_eq!(implied(DestinationsWrite), [DestinationsRead, DestinationsWrite]);
         assert_eq!(implied(EventsWrite), [EventsWrite]);
         assert_eq!(implied(IncidentsRead), [IncidentsRead]);
         assert!(Scope::ALL.into_iter().all(|scope| Scope::parse(scope.as_str()) == Some(scope)));

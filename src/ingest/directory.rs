@@ -10,6 +10,7 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use super::snapshot::Snapshot;
 use crate::provider::Registry;
+use crate::secret::reference::References;
 use crate::secret::{CredentialHash, Sealer};
 use crate::store::{self, Result, Store};
 
@@ -19,12 +20,15 @@ pub const CONFIRMED_FOR: Duration = Duration::from_secs(5);
 const MISS_FOR: Duration = Duration::from_secs(1);
 /// Misses remembered at once; strangers choose them, so the memory must be bounded.
 const MISSES_MAX: usize = 10_000;
+/// How old a snapshot may become that holds what stood in files: they may have changed.
+const FILES_FOR: Duration = Duration::from_secs(60);
 
 /// Holds the snapshot that requests are served from.
 pub struct Directory {
     store: Store,
     sealer: Sealer,
     tools: &'static Registry,
+    references: Arc<References>,
     current: ArcSwap<Snapshot>,
     /// When the present snapshot was last known to be the newest, in milliseconds since `born`.
     confirmed: AtomicU64,
@@ -32,6 +36,8 @@ pub struct Directory {
     /// Held while the store is asked, so that a thousand misses ask once.
     asking: AsyncMutex<()>,
     misses: Mutex<HashMap<CredentialHash, Instant>>,
+    /// When the present snapshot was loaded.
+    loaded: Mutex<Instant>,
 }
 
 impl Directory {
@@ -39,17 +45,19 @@ impl Directory {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn open(store: Store, sealer: Sealer, tools: &'static Registry) -> Result<Self> {
-        let snapshot = store.read_now(|conn| store::snapshot::load(conn, &sealer, tools))?;
+    pub fn open(store: Store, sealer: Sealer, tools: &'static Registry, references: Arc<References>) -> Result<Self> {
+        let snapshot = store.read_now(|conn| store::snapshot::load(conn, &sealer, tools, &references))?;
         Ok(Self {
             store,
             sealer,
             tools,
+            references,
             current: ArcSwap::from_pointee(snapshot),
             confirmed: AtomicU64::new(0),
             born: Instant::now(),
             asking: AsyncMutex::new(()),
             misses: Mutex::new(HashMap::new()),
+            loaded: Mutex::new(Instant::now()),
         })
     }
 
@@ -79,23 +87,30 @@ impl Directory {
 
     async fn ask(&self) -> Result<()> {
         let asked = self.born.elapsed();
-        let have = self.current.load().version;
-        let (sealer, tools) = (self.sealer.clone(), self.tools);
+        let have = (!self.files_may_have_changed()).then_some(self.current.load().version);
+        let (sealer, tools, references) = (self.sealer.clone(), self.tools, Arc::clone(&self.references));
         let newer = self
             .store
             .read(move |conn| {
-                if store::snapshot::version(conn)? == have {
+                if Some(store::snapshot::version(conn)?) == have {
                     return Ok(None);
                 }
-                store::snapshot::load(conn, &sealer, tools).map(Some)
+                store::snapshot::load(conn, &sealer, tools, &references).map(Some)
             })
             .await?;
         if let Some(snapshot) = newer {
             keep_last_used(&self.current.load(), &snapshot);
             self.current.store(Arc::new(snapshot));
+            *self.loaded.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         }
         self.confirmed.fetch_max(u64::try_from(asked.as_millis()).unwrap_or(u64::MAX), Ordering::AcqRel);
         Ok(())
+    }
+
+    /// Whether the present snapshot holds what stood in files, and is so old that they are to be read again.
+    fn files_may_have_changed(&self) -> bool {
+        let loaded = *self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.elapsed() >= FILES_FOR && self.current.load().names_files
     }
 
     /// For a credential that the present snapshot does not know: asks the store once before it is refused. Callers that come while

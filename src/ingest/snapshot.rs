@@ -221,7 +221,7 @@ pub struct Service {
     pub api_integration: Option<Arc<str>>,
 }
 
-/// A rule: what is told to which destinations.
+/// A rule, as stored.
 #[derive(Clone, Debug)]
 pub struct StoredRule {
     /// `rul_…`.
@@ -255,6 +255,8 @@ pub struct Snapshot {
     pub rules: HashMap<Arc<str>, Vec<Arc<StoredRule>>>,
     /// The tenants of the destinations.
     pub tenants_to_tell: HashSet<Arc<str>>,
+    /// Whether any destination names a file.
+    pub names_files: bool,
 }
 
 impl Snapshot {

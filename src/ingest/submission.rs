@@ -238,10 +238,11 @@ impl Submission {
 
     /// Whether the outside world is told what it does.
     pub fn notifies(&self) -> bool {
-        match &self.mode {
+        let wanted = match &self.mode {
             Mode::Live => true,
             Mode::Replay(replaying) => replaying.notify,
-        }
+        };
+        wanted && self.tells
     }
 
     /// Bytes it holds, roughly.

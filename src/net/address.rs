@@ -90,6 +90,16 @@ impl Guard {
         Self { allowed: Arc::clone(&self.allowed), public: false }
     }
 
+    /// Whether public addresses are all that may be reached.
+    pub fn is_outside_only(&self) -> bool {
+        self.allowed.is_empty()
+    }
+
+    /// Whether no address may be reached.
+    pub fn permits_nothing(&self) -> bool {
+        !self.public && self.allowed.is_empty()
+    }
+
     /// Whether `address` may be reached.
     pub fn permits(&self, address: IpAddr) -> bool {
         let meant = embedded(address);

@@ -136,8 +136,13 @@ impl Client {
             Some(Host::Ipv6(address)) => (Some(address.into()), address.to_string()),
             None => return Err(Failure::Url("it names no host")),
         };
-        if literal.is_some_and(|address| !guard.permits(address)) {
+        if literal.is_some_and(|address| !guard.permits(address))
+            || (literal.is_none() && guard.is_outside_only() && is_inner(&shown))
+        {
             return Err(Failure::Address(shown));
+        }
+        if url.scheme() == "http" && guard.permits_nothing() {
+            return Err(Failure::Url("plain http goes to networks named in outbound.allow only: use https"));
         }
         Ok((client, shown))
     }
@@ -187,6 +192,16 @@ impl Client {
             Ok(Answer { status, headers, body, cut })
         };
         tokio::time::timeout(self.deadline, exchange).await.unwrap_or_else(|_| Err(Failure::Late(host.clone())))
+    }
+}
+
+/// Whether a name can only stand for something inside: one without a dot, and those of the domains that are set aside for that
+/// (RFC 6761 and 6762, and ICANN's `internal`).
+fn is_inner(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    match name.rsplit_once('.') {
+        None => true,
+        Some((_, last)) => ["localhost", "local", "internal"].iter().any(|inner| last.eq_ignore_ascii_case(inner)),
     }
 }
 

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::page::{Listed, Page};
-use super::schema::destinations;
+use super::schema::{deliveries, destinations, threads};
 use super::{Conn, Result, StoreError};
 use crate::delivery::destination::Settings;
 use crate::secret::{Cell, Sealer, Secret};
@@ -222,6 +222,40 @@ pub fn list(conn: &mut Conn, tenant_id: &str, filter: &Filter, page: &Page) -> R
     }
     let rows = query.order(destinations::id.desc()).limit(page.fetch()).load(conn)?;
     Ok(page.cut(rows, |row| &row.id))
+}
+
+/// How many deliveries to a destination are still to be made.
+///
+/// # Errors
+/// The query failed.
+pub fn undelivered(conn: &mut Conn, tenant_id: &str, id: &str) -> Result<i64> {
+    Ok(deliveries::table
+        .filter(deliveries::tenant_id.eq(tenant_id))
+        .filter(deliveries::destination_id.eq(id))
+        .filter(deliveries::finished_at.is_null())
+        .count()
+        .get_result(conn)?)
+}
+
+/// Gives up what is still to be delivered to a destination that is deleted, and returns how much that was.
+///
+/// # Errors
+/// An update failed.
+pub fn drop_undelivered(conn: &mut Conn, tenant_id: &str, id: &str, now: Timestamp) -> Result<usize> {
+    let unfinished = deliveries::table
+        .filter(deliveries::tenant_id.eq(tenant_id))
+        .filter(deliveries::destination_id.eq(id))
+        .filter(deliveries::finished_at.is_null());
+    let skipped = (
+        deliveries::status.eq("skipped"),
+        deliveries::reason.eq("the destination was deleted"),
+        deliveries::finished_at.eq(now.0),
+    );
+    let dropped = diesel::update(unfinished).set(skipped).execute(conn)?;
+    let idle = (threads::due_at.eq(None::<i64>), threads::held_until.eq(None::<i64>), threads::lease.eq(None::<String>));
+    let own = threads::table.filter(threads::tenant_id.eq(tenant_id)).filter(threads::destination_id.eq(id));
+    diesel::update(own.filter(threads::due_at.is_not_null())).set(idle).execute(conn)?;
+    Ok(dropped)
 }
 
 /// [`Settings`] as they are sealed.

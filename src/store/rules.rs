@@ -1,10 +1,14 @@
 //! Rules: what is told to which destinations. Deleted ones stay, so that what was delivered by them can be read.
 
+use std::collections::{HashMap, HashSet};
+
 use diesel::prelude::*;
+use serde_json::{Map, Value};
 
 use super::page::{Listed, Page};
-use super::schema::rules;
+use super::schema::{destinations, integrations, rules, services};
 use super::{Conn, Result};
+use crate::delivery::rule;
 use crate::time::Timestamp;
 
 /// A rule, as stored; times in microseconds.
@@ -45,6 +49,21 @@ struct Changes<'a> {
     enabled: i32,
     updated_at: i64,
     deleted_at: Option<i64>,
+}
+
+impl Rule {
+    /// What it says, as the API has it.
+    pub fn definition(&self) -> Map<String, Value> {
+        serde_json::from_str(&self.definition).unwrap_or_default()
+    }
+
+    /// Takes over what `rule` says.
+    pub fn say(&mut self, rule: &rule::Rule) {
+        self.name.clone_from(&rule.name);
+        self.live_name = Some(rule.name.clone());
+        self.enabled = i32::from(rule.enabled);
+        self.definition = Value::Object(rule.to_json()).to_string();
+    }
 }
 
 /// Stores a new rule.
@@ -101,6 +120,18 @@ pub fn find_by_name(conn: &mut Conn, tenant_id: &str, name: &str) -> Result<Opti
         .optional()?)
 }
 
+/// The living rules that may ever tell this destination, newest first.
+///
+/// # Errors
+/// The query failed.
+pub fn telling(conn: &mut Conn, tenant_id: &str, destination_id: &str) -> Result<Vec<Rule>> {
+    let named = rules::table.filter(rules::definition.like(format!("%{destination_id}%")));
+    let rows = named.filter(rules::tenant_id.eq(tenant_id)).filter(rules::deleted_at.is_null()).order(rules::id.desc());
+    let mut rows = rows.select(Rule::as_select()).load(conn)?;
+    rows.retain(|row: &Rule| rule::Rule::stored(&row.definition()).0.reaches().contains(&destination_id));
+    Ok(rows)
+}
+
 /// The living rules of a tenant, newest first; with `name`, the one of that name.
 ///
 /// # Errors
@@ -119,4 +150,54 @@ pub fn list(conn: &mut Conn, tenant_id: &str, name: Option<&str>, page: &Page) -
     }
     let rows = query.order(rules::id.desc()).limit(page.fetch()).load(conn)?;
     Ok(page.cut(rows, |row| &row.id))
+}
+
+/// What the rules of a tenant can name.
+#[derive(Debug, Default)]
+pub struct Named {
+    ids: HashSet<(rule::Kind, String)>,
+    names: HashMap<(rule::Kind, String), String>,
+}
+
+impl Named {
+    /// Everything that lives.
+    ///
+    /// # Errors
+    /// A query failed.
+    pub fn load(conn: &mut Conn, tenant_id: &str) -> Result<Self> {
+        let mut named = Self::default();
+        let living = destinations::table.filter(destinations::tenant_id.eq(tenant_id)).filter(destinations::deleted_at.is_null());
+        named.add(rule::Kind::Destination, living.select((destinations::id, destinations::live_name)).load(conn)?);
+        let living = integrations::table.filter(integrations::tenant_id.eq(tenant_id)).filter(integrations::deleted_at.is_null());
+        named.add(rule::Kind::Integration, living.select((integrations::id, integrations::live_name)).load(conn)?);
+        let all = services::table.filter(services::tenant_id.eq(tenant_id));
+        named.add(rule::Kind::Service, all.select((services::id, services::name.nullable())).load(conn)?);
+        Ok(named)
+    }
+
+    fn add(&mut self, kind: rule::Kind, rows: Vec<(String, Option<String>)>) {
+        for (id, name) in rows {
+            self.names.extend(name.map(|name| ((kind, name), id.clone())));
+            self.ids.insert((kind, id));
+        }
+    }
+
+    /// With all that `rule` names by its id.
+    #[must_use]
+    pub fn and_ids_of(mut self, rule: &rule::Rule) -> Self {
+        self.ids.extend(rule.reaches().into_iter().map(|id| (rule::Kind::Destination, id.to_owned())));
+        self.ids.extend(rule.services.iter().map(|id| (rule::Kind::Service, id.clone())));
+        self.ids.extend(rule.integrations.iter().map(|id| (rule::Kind::Integration, id.clone())));
+        self
+    }
+}
+
+impl rule::Lookup for Named {
+    fn id(&self, kind: rule::Kind, word: &str) -> Result<String, String> {
+        let asked = (kind, word.to_owned());
+        if self.ids.contains(&asked) {
+            return Ok(asked.1);
+        }
+        self.names.get(&asked).cloned().ok_or_else(|| format!("no {} has the name or id {word:?}", kind.as_str()))
+    }
 }

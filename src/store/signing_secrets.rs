@@ -108,6 +108,20 @@ pub fn rotate(conn: &mut Conn, sealer: &Sealer, owner: Owner<'_>, value: &Secret
     add(conn, sealer, owner, value, now)
 }
 
+/// Removes all secrets of a destination.
+///
+/// # Errors
+/// The delete failed.
+pub fn remove(conn: &mut Conn, owner: Owner<'_>) -> Result<()> {
+    diesel::delete(
+        signing_secrets::table
+            .filter(signing_secrets::tenant_id.eq(owner.tenant_id))
+            .filter(signing_secrets::destination_id.eq(owner.destination_id)),
+    )
+    .execute(conn)?;
+    Ok(())
+}
+
 /// The secrets of a destination, newest first, expired ones included.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ use super::schema::{api_tokens, config_version, credentials, integrations, servi
 use super::{Conn, Result};
 use crate::ingest::snapshot::{Credential, CredentialKind, Integration, Policy, Service, Snapshot, Timers, Token};
 use crate::provider::{self, Compiled, Provider, Registry, Resolves};
+use crate::secret::reference::References;
 use crate::secret::{Cell, CredentialHash, Sealer};
 use crate::signature::Scheme;
 use crate::time::Timestamp;
@@ -71,7 +72,7 @@ pub fn bump(conn: &mut Conn) -> Result<()> {
 ///
 /// # Errors
 /// A query failed.
-pub fn load(conn: &mut Conn, sealer: &Sealer, tools: &Registry) -> Result<Snapshot> {
+pub fn load(conn: &mut Conn, sealer: &Sealer, tools: &Registry, references: &References) -> Result<Snapshot> {
     let mut snapshot = Snapshot { version: version(conn)?, ..Snapshot::default() };
     let mut live: HashMap<String, Vec<CredentialRow>> = HashMap::new();
     let rows = credentials::table.select(CredentialRow::as_select()).order(credentials::id.desc()).load(conn)?;
@@ -79,7 +80,7 @@ pub fn load(conn: &mut Conn, sealer: &Sealer, tools: &Registry) -> Result<Snapsh
         live.entry(row.integration_id.clone()).or_default().push(row);
     }
     load_services(conn, &mut snapshot)?;
-    outbound::load(conn, sealer, &mut snapshot)?;
+    outbound::load(conn, sealer, references, &mut snapshot)?;
     for row in integrations::table.select(IntegrationRow::as_select()).load(conn)? {
         let own = live.remove(&row.id).unwrap_or_default();
         let tells = snapshot.tells(&row.tenant_id);

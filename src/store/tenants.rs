@@ -99,6 +99,7 @@ fn without_api(conn: &mut Conn, tenant_id: &str) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::reference::References;
     use crate::store::testing;
 
     #[test]
@@ -109,7 +110,9 @@ mod tests {
             let version = snapshot::version(&mut conn).unwrap();
             assert_eq!(ensure_default(&mut conn, Timestamp(2)).unwrap(), first);
             assert_eq!(snapshot::version(&mut conn).unwrap(), version, "the second time changes nothing");
-            let snapshot = snapshot::load(&mut conn, &testing::sealer(), crate::provider::Registry::built_in()).unwrap();
+            let snapshot =
+                snapshot::load(&mut conn, &testing::sealer(), crate::provider::Registry::built_in(), &References::default())
+                    .unwrap();
             assert!(snapshot.own.contains_key(first.as_str()));
             assert_eq!(snapshot.services.len(), 1);
             assert!(snapshot.services.values().all(|service| service.name == "default" && service.api_integration.is_some()));

@@ -204,14 +204,15 @@ pub fn plant_destination(conn: &mut Conn, tenant: &str, called: &str) -> super::
     row
 }
 
-/// A rule that says nothing.
-pub fn plant_rule(conn: &mut Conn, tenant: &str, called: &str) -> super::rules::Rule {
+/// A rule that tells a destination everything.
+pub fn plant_rule(conn: &mut Conn, tenant: &str, called: &str, destination: &str) -> super::rules::Rule {
+    let rule = crate::delivery::rule::Rule::everything(called, vec![destination.to_owned()]);
     let row = super::rules::Rule {
         id: crate::id::new(Kind::Rule),
         tenant_id: tenant.to_owned(),
         name: called.to_owned(),
         live_name: Some(called.to_owned()),
-        definition: "{}".to_owned(),
+        definition: serde_json::Value::Object(rule.to_json()).to_string(),
         enabled: 1,
         made_for: None,
         created_by: "test".to_owned(),

@@ -240,6 +240,7 @@ fn digit(value: u32) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::reference::References;
     use crate::store::{tenants, testing};
 
     #[test]
@@ -265,7 +266,9 @@ mod tests {
             let text = create_admin(&mut conn, &tenant, "first", Timestamp(2)).unwrap();
             assert!(any_live(&mut conn, &tenant, Timestamp(2)).unwrap());
             let hash = CredentialHash::of(text.expose());
-            let load = |conn: &mut Conn| snapshot::load(conn, &testing::sealer(), crate::provider::Registry::built_in()).unwrap();
+            let load = |conn: &mut Conn| {
+                snapshot::load(conn, &testing::sealer(), crate::provider::Registry::built_in(), &References::default()).unwrap()
+            };
             let token = load(&mut conn).tokens.get(&hash).cloned().unwrap();
             assert_eq!((token.name.as_str(), token.scopes.as_slice()), ("first", ["admin".to_owned()].as_slice()));
             revoke(&mut conn, &tenant, &token.id, Timestamp(3)).unwrap();

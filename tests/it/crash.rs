@@ -19,6 +19,7 @@ const SENDERS: usize = 6;
 async fn killed_twenty_times_nothing_answered_is_lost(database: Database) {
     let mut service = Callbox::start(&database).await;
     let integration = service.api().integration("events", "under load").await;
+    service.api().destination("somebody").await;
     let mut answered_in_all = 0;
     for round in 0..ROUNDS {
         let load = Load::start(&service.api(), &integration, round);
@@ -35,6 +36,7 @@ async fn killed_twenty_times_nothing_answered_is_lost(database: Database) {
 async fn an_orderly_stop_answers_and_stores_what_it_accepted(database: Database) {
     let service = Callbox::start(&database).await;
     let integration = service.api().integration("events", "under load").await;
+    service.api().destination("somebody").await;
     let load = Load::start(&service.api(), &integration, 0);
     tokio::time::sleep(Duration::from_millis(300)).await;
     service.terminate();
@@ -96,10 +98,7 @@ async fn send_until_cut_off(api: Api, routing_key: String, name: String) -> Vec<
 }
 
 async fn assert_stored(api: &Api, database: &Database, integration: &Integration, answered: &[Answered]) {
-    let outbox: BTreeSet<String> = database
-        .cells("SELECT event || ' ' || incident_id AS cell FROM outbox WHERE incident_id IS NOT NULL")
-        .into_iter()
-        .collect();
+    let outbox: BTreeSet<String> = database.noted().into_iter().collect();
     for one in answered {
         assert_in_ledger(api, integration, one).await;
     }

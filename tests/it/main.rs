@@ -12,6 +12,7 @@ mod cli;
 mod clouds;
 mod conformance;
 mod crash;
+mod destinations;
 mod e2e;
 mod explain;
 mod failures;

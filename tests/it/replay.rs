@@ -63,13 +63,14 @@ async fn catch_all(api: &Api, tool: &Integration) -> Value {
 }
 
 fn outbox(database: &Database) -> usize {
-    database.cells("SELECT event AS cell FROM outbox").len()
+    database.noted().len()
 }
 
 async fn what_was_not_understood_is_replayed_once(database: Database) {
     let service = Callbox::start(&database).await;
     let api = service.api();
     let tool = api.integration("webhook", "disks").await;
+    api.destination("somebody").await;
     let mut ids = Vec::new();
     for body in [report("disk-1", "bad"), report("disk-2", "bad"), report("disk-1", "good"), report("disk-3", "bad")] {
         ids.push(post(&api, &tool, &body).await);

@@ -180,6 +180,14 @@ impl Fields {
         }
     }
 
+    /// Everything that nobody took, for a reader of its own.
+    ///
+    /// # Errors
+    /// Every problem found so far.
+    pub fn rest(self) -> Result<Map<String, Value>, ApiError> {
+        if self.problems.is_empty() { Ok(self.map) } else { Err(ApiError::Invalid(self.problems)) }
+    }
+
     /// Ends the reading.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod acts;
 mod audit;
 mod change;
 mod changes;
+mod destinations;
 mod draft;
 mod events;
 mod explain;
@@ -17,6 +18,7 @@ mod query;
 mod replay;
 mod requests;
 mod rotation;
+mod rules;
 mod services;
 mod tokens;
 mod types;
@@ -85,6 +87,17 @@ pub static ROUTES: &[Route] = &[
     route!(POST "/requests/replay", Some(Scope::IncidentsWrite), replay::many),
     route!(POST "/requests/{id}/replay", Some(Scope::IncidentsWrite), replay::one),
     route!(GET "/changes", Some(Scope::IncidentsRead), changes::list),
+    route!(POST "/destinations", Some(Scope::DestinationsWrite), destinations::create),
+    route!(GET "/destinations", Some(Scope::DestinationsRead), destinations::list),
+    route!(GET "/destinations/{id}", Some(Scope::DestinationsRead), destinations::show),
+    route!(PATCH "/destinations/{id}", Some(Scope::DestinationsWrite), destinations::update),
+    route!(DELETE "/destinations/{id}", Some(Scope::DestinationsWrite), destinations::delete),
+    route!(POST "/destinations/{id}/rotate", Some(Scope::DestinationsWrite), destinations::rotate),
+    route!(POST "/rules", Some(Scope::DestinationsWrite), rules::create),
+    route!(GET "/rules", Some(Scope::DestinationsRead), rules::list),
+    route!(GET "/rules/{id}", Some(Scope::DestinationsRead), rules::show),
+    route!(PATCH "/rules/{id}", Some(Scope::DestinationsWrite), rules::update),
+    route!(DELETE "/rules/{id}", Some(Scope::DestinationsWrite), rules::delete),
     route!(POST "/tokens", Some(Scope::Admin), tokens::create),
     route!(GET "/tokens", Some(Scope::Admin), tokens::list),
     route!(GET "/tokens/{id}", Some(Scope::Admin), tokens::show),

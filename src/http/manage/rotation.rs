@@ -20,7 +20,7 @@ use crate::store::{Conn, integrations};
 use crate::time::Timestamp;
 
 /// Seconds an old credential may go on: 90 days.
-const OVERLAP_MAX: i64 = 90 * 86_400;
+pub(super) const OVERLAP_MAX: i64 = 90 * 86_400;
 
 /// What a rotation is to do.
 pub struct Rotation {

@@ -9,6 +9,7 @@ use crate::ingest::lane::load;
 use crate::ingest::submission::Posted;
 use crate::ingest::testing::{NOW, submission};
 use crate::provider::Clock;
+use crate::secret::reference::References;
 use crate::store::testing::{Database, databases, sealer};
 use crate::store::{self, snapshot};
 
@@ -24,7 +25,7 @@ impl Bench {
         let store = database.store.clone();
         let mut conn = store.writer().unwrap();
         store::tenants::ensure_default(&mut conn, NOW).unwrap();
-        let known = snapshot::load(&mut conn, &sealer(), crate::provider::Registry::built_in()).unwrap();
+        let known = snapshot::load(&mut conn, &sealer(), crate::provider::Registry::built_in(), &References::default()).unwrap();
         let integration = known.own.values().next().unwrap();
         let like = Submission {
             tenant_id: Arc::clone(&integration.tenant_id),

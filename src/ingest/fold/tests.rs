@@ -241,6 +241,27 @@ fn a_replay_tells_the_outside_world_only_when_asked() {
 }
 
 #[test]
+fn nothing_is_noted_for_the_outside_world_where_nobody_is_to_be_told() {
+    let change = ChangeEvent {
+        summary: "deployed".to_owned(),
+        source: None,
+        occurred_at: None,
+        custom_details: None,
+        links: Vec::new(),
+        images: Vec::new(),
+    };
+    for (tells, told) in [(false, 0), (true, 2)] {
+        let items = vec![item(Action::Trigger, "a")];
+        let request = Submission { tells, changes: vec![change.clone()], ..submission("int_1", items) };
+        let mut fold = empty();
+        fold.items(&request, &request.items, NOW);
+        fold.changes(&request, NOW);
+        let rows = fold.finish();
+        assert_eq!((rows.opened.len(), rows.changes.len(), rows.outbox.len()), (1, 1, told));
+    }
+}
+
+#[test]
 fn what_stands_in_for_a_refused_event_says_where_the_body_is_and_quotes_nothing_of_it() {
     let refused = item(Action::Resolve, "key-of-the-refused");
     let stand_in = quarantined(&refused, Some("req_7"));

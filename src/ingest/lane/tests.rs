@@ -9,6 +9,7 @@ use crate::id::{self, Kind};
 use crate::ingest::queue::Limits;
 use crate::ingest::submission::Ledger;
 use crate::ingest::testing::{NOW, item, submission};
+use crate::secret::reference::References;
 use crate::store::snapshot;
 use crate::store::testing::{Database, databases, sealer};
 
@@ -25,7 +26,7 @@ impl Counted {
         let store = database.store.clone();
         let mut conn = store.writer().unwrap();
         store::tenants::ensure_default(&mut conn, NOW).unwrap();
-        let known = snapshot::load(&mut conn, &sealer(), crate::provider::Registry::built_in()).unwrap();
+        let known = snapshot::load(&mut conn, &sealer(), crate::provider::Registry::built_in(), &References::default()).unwrap();
         let integration = known.own.values().next().unwrap();
         let like = Submission {
             tenant_id: Arc::clone(&integration.tenant_id),

@@ -6,22 +6,22 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 
-use crate::delivery::destination::{Destination, Signing, Templates, Way};
+use crate::delivery::destination::{Destination, Problem, Settings, Signing, Templates, Way};
 use crate::delivery::rule::Rule;
 use crate::delivery::{breaker, channel};
 use crate::ingest::snapshot::{Snapshot, StoredRule};
 use crate::secret::Sealer;
+use crate::secret::reference::References;
 use crate::store::schema::{destinations, rules, signing_secrets};
 use crate::store::signing_secrets::SigningSecret;
 use crate::store::{self, Conn, Result};
 use crate::time::Timestamp;
-use serde_json::{Map, Value};
 
 /// Adds every living destination and rule. A destination whose secrets do not open stays, and says so: what is meant for it waits.
 ///
 /// # Errors
 /// A query failed.
-pub fn load(conn: &mut Conn, sealer: &Sealer, snapshot: &mut Snapshot) -> Result<()> {
+pub fn load(conn: &mut Conn, sealer: &Sealer, references: &References, snapshot: &mut Snapshot) -> Result<()> {
     let mut signing: HashMap<String, Vec<SigningSecret>> = HashMap::new();
     let newest_first = signing_secrets::table.order(signing_secrets::id.desc());
     for secret in newest_first.select(SigningSecret::as_select()).load(conn)? {
@@ -30,20 +30,22 @@ pub fn load(conn: &mut Conn, sealer: &Sealer, snapshot: &mut Snapshot) -> Result
     let living = destinations::table.filter(destinations::deleted_at.is_null());
     for row in living.select(store::destinations::Destination::as_select()).load(conn)? {
         let secrets = signing.remove(&row.id).unwrap_or_default();
-        let destination = Arc::new(destination(row, secrets, sealer));
+        let settings = row.open(sealer);
+        snapshot.names_files |= settings.iter().flat_map(Settings::values).any(|value| References::is_file(value.expose()));
+        let way = way(&row, settings, secrets, sealer, references);
+        let destination = Arc::new(destination(row, way));
         snapshot.tenants_to_tell.insert(Arc::clone(&destination.tenant_id));
         snapshot.destinations.insert(Arc::clone(&destination.id), destination);
     }
     let living = rules::table.filter(rules::deleted_at.is_null()).order(rules::id);
     for row in living.select(store::rules::Rule::as_select()).load(conn)? {
-        let Some(rule) = rule(row).map(Arc::new) else { continue };
+        let rule = Arc::new(rule(row));
         snapshot.rules.entry(Arc::clone(&rule.tenant_id)).or_default().push(rule);
     }
     Ok(())
 }
 
-fn destination(row: store::destinations::Destination, secrets: Vec<SigningSecret>, sealer: &Sealer) -> Destination {
-    let way = way(&row, secrets, sealer);
+fn destination(row: store::destinations::Destination, way: Result<Way, String>) -> Destination {
     if let Err(why) = &way {
         tracing::error!(destination = %row.id, %why, "nothing can be sent to a destination; what is meant for it waits");
     }
@@ -65,16 +67,30 @@ fn destination(row: store::destinations::Destination, secrets: Vec<SigningSecret
     }
 }
 
-fn way(row: &store::destinations::Destination, secrets: Vec<SigningSecret>, sealer: &Sealer) -> Result<Way, String> {
+fn way(
+    row: &store::destinations::Destination,
+    settings: Result<Settings>,
+    secrets: Vec<SigningSecret>,
+    sealer: &Sealer,
+    references: &References,
+) -> Result<Way, String> {
     let channel = channel::by_kind(&row.kind).ok_or_else(|| format!("there is no kind of destination {:?}", row.kind))?;
     let shut = |_| "its secrets do not open with this master key: set them anew".to_owned();
-    let settings = row.open(sealer).map_err(shut)?;
+    let settings = settings.map_err(shut)?.resolved(|value| references.resolve(value)).map_err(|problems| told(&problems))?;
     let signing: Result<Vec<Signing>, String> = secrets
         .into_iter()
         .map(|secret| Ok(Signing { secret: secret.open(sealer).map_err(shut)?, expires_at: secret.expires_at.map(Timestamp) }))
         .collect();
     let options = serde_json::from_str(&row.options).unwrap_or_default();
-    Ok(Way::new(channel, row.name.clone(), settings, signing?, options))
+    let way = Way::new(channel, row.name.clone(), settings, signing?, options);
+    match way.problems() {
+        problems if problems.is_empty() => Ok(way),
+        problems => Err(told(&problems)),
+    }
+}
+
+fn told(problems: &[Problem]) -> String {
+    problems.iter().map(|(setting, problem)| format!("{setting}: {problem}")).collect::<Vec<_>>().join("; ")
 }
 
 fn templates(json: &str) -> Templates {
@@ -82,16 +98,17 @@ fn templates(json: &str) -> Templates {
     Templates { incident: stored.remove("incident"), change: stored.remove("change") }
 }
 
-fn rule(row: store::rules::Rule) -> Option<StoredRule> {
-    let definition: Map<String, Value> = serde_json::from_str(&row.definition).unwrap_or_default();
-    let (rule, _) = Rule::stored(&definition);
-    Some(StoredRule { id: row.id.into(), tenant_id: row.tenant_id.into(), rule })
+fn rule(row: store::rules::Rule) -> StoredRule {
+    let (rule, problems) = Rule::stored(&row.definition());
+    if !problems.is_empty() {
+        tracing::error!(rule = %row.id, ?problems, "parts of a rule can no longer be read; where in doubt it tells");
+    }
+    StoredRule { id: row.id.into(), tenant_id: row.tenant_id.into(), rule }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delivery::destination::Settings;
     use crate::provider::Registry;
     use crate::secret::Secret;
     use crate::store::signing_secrets::Owner;
@@ -99,7 +116,11 @@ mod tests {
     use crate::store::{snapshot, tenants};
 
     fn load(conn: &mut Conn) -> Snapshot {
-        snapshot::load(conn, &testing::sealer(), Registry::built_in()).unwrap()
+        load_with(conn, &References::default())
+    }
+
+    fn load_with(conn: &mut Conn, references: &References) -> Snapshot {
+        snapshot::load(conn, &testing::sealer(), Registry::built_in(), references).unwrap()
     }
 
     #[test]
@@ -168,11 +189,53 @@ mod tests {
             assert!(!row.sealed.contains("hooks.example"));
             assert_eq!(row.open(&sealer).unwrap(), settings);
             for name in ["b", "a"] {
-                testing::plant_rule(&mut conn, &tenant, name);
+                testing::plant_rule(&mut conn, &tenant, name, &row.id);
             }
             let snapshot = load(&mut conn);
+            let [two, one] = snapshot.rules[tenant.as_str()].as_slice() else { panic!("two rules") };
+            assert_eq!((two.rule.reaches(), one.rule.reaches()), (vec![row.id.as_str()], vec![row.id.as_str()]));
             let names: Vec<_> = snapshot.rules[tenant.as_str()].iter().map(|rule| rule.rule.name.as_str()).collect();
             assert_eq!(names, ["b", "a"]);
+        }
+    }
+    #[test]
+    fn what_settings_name_is_looked_up_when_they_are_loaded() {
+        for database in testing::databases() {
+            let mut conn = database.store.writer().unwrap();
+            let tenant = tenants::ensure(&mut conn, "default", Timestamp(1)).unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            let variables = [("HOST".to_owned(), Some(Secret::new("hooks.example")))];
+            let references = References::new(variables.into(), Some(folder.path().to_owned()));
+            let mut row = plant_destination(&mut conn, &tenant, "ops");
+            let plain = row.open(&testing::sealer()).unwrap();
+            let mut set = |conn: &mut Conn, settings: Settings| {
+                row.seal(&testing::sealer(), &settings).unwrap();
+                store::destinations::update(conn, &row, Timestamp(2)).unwrap();
+                row.id.clone()
+            };
+            let id = set(&mut conn, Settings { url: Secret::new("https://${HOST}/x"), ..plain.clone() });
+            let snapshot = load_with(&mut conn, &references);
+            assert_eq!(snapshot.destinations[id.as_str()].open(Timestamp(5)).unwrap().1.url.expose(), "https://hooks.example/x");
+            assert!(!snapshot.names_files);
+            let unset = load(&mut conn);
+            assert!(
+                unset.destinations[id.as_str()].open(Timestamp(5)).err().unwrap().starts_with("url: ${HOST} may not be used")
+            );
+
+            let headers = vec![("x-team".to_owned(), Secret::new("file:team"))];
+            set(&mut conn, Settings { headers, ..plain });
+            for (content, told) in
+                [(None, "cannot be read"), (Some("a\u{7}b"), "no header field may hold"), (Some("ops\n"), "ops")]
+            {
+                content.into_iter().for_each(|content| std::fs::write(folder.path().join("team"), content).unwrap());
+                let snapshot = load_with(&mut conn, &references);
+                assert!(snapshot.names_files);
+                let seen = match snapshot.destinations[id.as_str()].open(Timestamp(5)) {
+                    Ok((_, target)) => target.headers[0].1.expose().to_owned(),
+                    Err(why) => why.to_owned(),
+                };
+                assert!(seen.contains(told), "{seen}");
+            }
         }
     }
 }

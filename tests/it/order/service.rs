@@ -44,6 +44,7 @@ impl Service {
         let clock = Clock::manual(START);
         let running = app::start(config, clock.clone()).await.unwrap();
         let api = Api::new(&format!("http://{}", running.address), ADMIN_TOKEN, None);
+        api.destination("somebody").await;
         Self { clock, api, running: Some(running), _folder: folder }
     }
 
@@ -71,9 +72,8 @@ impl Service {
 
     /// How often the outside world was paged for an incident.
     pub fn pages(&self, database: &Database, incident_id: &str) -> usize {
-        let number = callbox::id::number(incident_id);
-        let query = format!("SELECT event AS cell FROM outbox WHERE event = 'incident.triggered' AND incident_id = {number}");
-        database.cells(&query).len()
+        let page = format!("incident.triggered {}", callbox::id::number(incident_id));
+        database.noted().into_iter().filter(|noted| *noted == page).count()
     }
 }
 

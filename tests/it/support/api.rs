@@ -124,6 +124,17 @@ impl Api {
         Integration { id: text("id"), key, hook, path: url[url::Position::BeforePath..].to_owned(), body: answer.body }
     }
 
+    /// Creates a destination where there is none of this name, so that what happens is told to somebody. It cannot be reached.
+    pub async fn destination(&self, name: &str) -> Value {
+        let body = json!({"kind": "webhook", "name": name, "url": "https://receiver.example/hook"});
+        let answer = self.post("/api/v1/destinations", &body).await;
+        assert!([201, 409].contains(&answer.status), "{}", answer.body);
+        if let Some(secret) = answer.body["signing_secret"].as_str() {
+            secrets::remember(secret);
+        }
+        answer.body
+    }
+
     /// All items of a list, page by page. `path` may hold filters, without `limit` and `cursor`.
     pub async fn all(&self, path: &str) -> Vec<Value> {
         let joint = if path.contains('?') { '&' } else { '?' };

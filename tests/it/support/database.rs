@@ -117,6 +117,15 @@ impl Database {
         rows.into_iter().map(|row| row.cell).collect()
     }
 
+    /// What has been noted for the outside world, or is already on its way to a destination that is told everything: the event, and the
+    /// number of the incident it is about.
+    pub fn noted(&self) -> Vec<String> {
+        self.cells(
+            "SELECT event || ' ' || incident_id AS cell FROM outbox WHERE incident_id IS NOT NULL \
+             UNION ALL SELECT event || ' ' || incident_id FROM deliveries WHERE incident_id IS NOT NULL",
+        )
+    }
+
     /// Runs statements; on SQLite no service may have the file open.
     pub fn execute(&self, statements: &str) {
         match &self.kind {

@@ -86,6 +86,8 @@ async fn i9_foreign_ids_do_not_exist_on_any_route() {
         let mut conn = server.database.store.writer().unwrap();
         let event = testing::plant_event(&mut conn, &place, None, None, "opened");
         let token = text(&server.post("/tokens", json!({"name": "t", "scopes": ["admin"]})).await.body, "id");
+        let webhook = json!({"kind": "webhook", "name": "planted", "url": "https://hooks.example/x"});
+        let destination = server.post("/destinations", webhook).await.body;
         let own: Vec<(&str, String)> = vec![
             ("integrations", place.integration_id.clone()),
             ("services", place.service_id.clone()),
@@ -93,6 +95,8 @@ async fn i9_foreign_ids_do_not_exist_on_any_route() {
             ("events", event.clone()),
             ("requests", testing::plant_request(&mut conn, &place, b"{}", std::slice::from_ref(&event))),
             ("tokens", token),
+            ("destinations", text(&destination, "id")),
+            ("rules", text(&destination["rule"], "id")),
         ];
         testing::plant_change(&mut conn, &place);
         let mut tried = 0;

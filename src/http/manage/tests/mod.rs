@@ -1,6 +1,7 @@
 //! The management API, called as a client calls it, on both databases.
 
 mod access;
+mod destinations;
 mod integrations;
 mod lists;
 
@@ -38,6 +39,11 @@ struct Answer {
 
 impl Server {
     fn new(database: Database) -> Self {
+        Self::with(database, &[])
+    }
+
+    /// One with these variables in its environment.
+    fn with(database: Database, env: &[(&str, &str)]) -> Self {
         let mut conn = database.store.writer().unwrap();
         let default_tenant = tenants::ensure_default(&mut conn, START).unwrap();
         let other_tenant = tenants::ensure(&mut conn, "other", START).unwrap();
@@ -50,7 +56,8 @@ impl Server {
             admin_token: Some(Secret::new(ADMIN)),
             tools: crate::provider::Registry::built_in(),
         };
-        let config = Config::load(None, std::iter::empty(), &Flags::default()).unwrap();
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let config = Config::load(None, env, &Flags::default()).unwrap();
         let app = assemble(parts, &config).unwrap();
         app.set_public_url(Some("https://callbox.example"), ([127, 0, 0, 1], 8080).into(), false);
         Self { app: web::Data::new(app), other, other_tenant, database }
@@ -221,6 +228,17 @@ async fn the_list_of_routes() {
     POST /requests/replay incidents:write
     POST /requests/{id}/replay incidents:write
     GET /changes incidents:read
+    POST /destinations destinations:write
+    GET /destinations destinations:read
+    GET /destinations/{id} destinations:read
+    PATCH /destinations/{id} destinations:write
+    DELETE /destinations/{id} destinations:write
+    POST /destinations/{id}/rotate destinations:write
+    POST /rules destinations:write
+    GET /rules destinations:read
+    GET /rules/{id} destinations:read
+    PATCH /rules/{id} destinations:write
+    DELETE /rules/{id} destinations:write
     POST /tokens admin
     GET /tokens admin
     GET /tokens/{id} admin
