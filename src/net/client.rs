@@ -130,21 +130,21 @@ impl Client {
             "http" => (&self.http, if self.plain == Plain::Inside { self.guard.inside() } else { self.guard.clone() }),
             _ => return Err(Failure::Url("it is neither https nor http")),
         };
-        let (literal, shown) = match url.host() {
-            Some(Host::Domain(name)) => (None, name.to_owned()),
-            Some(Host::Ipv4(address)) => (Some(address.into()), address.to_string()),
-            Some(Host::Ipv6(address)) => (Some(address.into()), address.to_string()),
-            None => return Err(Failure::Url("it names no host")),
-        };
-        if literal.is_some_and(|address| !guard.permits(address))
-            || (literal.is_none() && guard.is_outside_only() && is_inner(&shown))
-        {
-            return Err(Failure::Address(shown));
-        }
+        let host = url.host().ok_or(Failure::Url("it names no host"))?.to_owned();
+        let shown = vetted(&guard, &host)?;
         if url.scheme() == "http" && guard.permits_nothing() {
             return Err(Failure::Url("plain http goes to networks named in outbound.allow only: use https"));
         }
         Ok((client, shown))
+    }
+
+    /// Whether a host may be reached, as far as that shows before its name is resolved: for what is saved and is not HTTP.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check_host(&self, host: &str) -> Result<(), Failure> {
+        let host = Host::parse(host).map_err(|_| Failure::Url("it names no host"))?;
+        vetted(&self.guard, &host).map(|_| ())
     }
 
     /// A vetted address of a host, for what is not HTTP.
@@ -193,6 +193,16 @@ impl Client {
         };
         tokio::time::timeout(self.deadline, exchange).await.unwrap_or_else(|_| Err(Failure::Late(host.clone())))
     }
+}
+
+/// A host that may be reached, as far as that shows before its name is resolved.
+fn vetted(guard: &Guard, host: &Host) -> Result<String, Failure> {
+    let (permitted, shown) = match host {
+        Host::Domain(name) => (!guard.is_outside_only() || !is_inner(name), name.clone()),
+        Host::Ipv4(address) => (guard.permits((*address).into()), address.to_string()),
+        Host::Ipv6(address) => (guard.permits((*address).into()), address.to_string()),
+    };
+    if permitted { Ok(shown) } else { Err(Failure::Address(shown)) }
 }
 
 /// Whether a name can only stand for something inside: one without a dot, and those of the domains that are set aside for that

@@ -67,7 +67,11 @@ impl Check {
             return Err("is this service itself: what it tells would come back as an alert".to_owned());
         }
         match &self.client {
-            Ok(client) => client.check(&url).map_err(|failure| failure.to_string()),
+            Ok(client) => {
+                let mail = matches!(url.scheme(), "smtp" | "smtps");
+                let checked = if mail { client.check_host(url.host_str().unwrap_or_default()) } else { client.check(&url) };
+                checked.map_err(|failure| failure.to_string())
+            }
             // Nothing is sent without a client.
             Err(_) => Ok(()),
         }

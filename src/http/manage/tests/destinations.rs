@@ -132,6 +132,23 @@ async fn f1_f2_f3_f8_inner_and_crooked_urls_are_refused_when_they_are_saved() {
 }
 
 #[actix_web::test]
+async fn a_mail_server_inside_is_refused_too() {
+    let server = Server::new(testing::sqlite());
+    let mail = |url: &str| {
+        let options = json!({"from": "callbox@mail.example", "to": "ops@mail.example"});
+        server.post("/destinations", json!({"kind": "email", "name": url, "url": url, "options": options}))
+    };
+    for url in
+        ["smtp://127.0.0.1:587", "smtp://127.1", "smtps://localhost", "smtp://[::ffff:10.0.0.1]", "smtp://mail", "smtp://0x7f.1"]
+    {
+        let refused = mail(url).await;
+        assert_eq!((refused.status, fields(&refused.body)), (400, vec!["url"]), "{url}: {}", refused.body);
+    }
+    let made = mail("smtps://user:hush@mail.example").await;
+    assert_eq!((made.status, &made.body["url"]), (201, &json!("smtps://***@mail.example")), "{}", made.body);
+}
+
+#[actix_web::test]
 async fn what_the_operator_allows_is_accepted() {
     let server = Server::with(testing::sqlite(), &[("CALLBOX_OUTBOUND_ALLOW", "10.0.0.0/8")]);
     for url in ["http://10.1.2.3/hook", "https://10.1.2.3/", "http://receiver:8080/"] {
