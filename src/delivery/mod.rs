@@ -10,4 +10,5 @@ pub mod limit;
 pub mod message;
 pub mod retry;
 pub mod rule;
+pub mod template;
 pub mod thread;
