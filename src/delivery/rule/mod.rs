@@ -3,8 +3,11 @@
 //! A [`Rule`] is read from the body of the management API ([`Rule::from_json`]), which reports every problem at once, and stored as
 //! [`Rule::to_json`] writes it. It knows destinations, services and integrations by their ids; whoever reads one says what a name means.
 
+mod asked;
 mod condition;
 mod fields;
+mod pace;
+mod plan;
 mod problem;
 mod read;
 mod wants;
@@ -14,16 +17,17 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::time::Duration;
 
+pub use asked::Asked;
 pub use condition::{Condition, Facts};
+pub use pace::Pace;
+pub use plan::{Delivery, Due, Page, Progress};
 pub use problem::Problem;
 pub use read::{Ids, Lookup};
 pub use wants::{Answer, Reason, Seen, Verdict};
-pub use window::{Weekly, Window};
+pub use window::{Weekly, Window, quiet_until};
 
-use super::message::Occasion;
 use super::retry::Policy;
 use crate::event::Severity;
 
@@ -64,15 +68,6 @@ pub struct Rule {
     pub retry: Policy,
 }
 
-/// Something that a rule tells of.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Asked {
-    /// What happens.
-    pub occasion: Occasion,
-    /// How long it must have lasted: there for [`Occasion::OpenFor`] and [`Occasion::UnacknowledgedFor`], and for no other.
-    pub after: Option<Duration>,
-}
-
 /// Destinations that are told some time after a page that nobody acknowledged.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Step {
@@ -91,31 +86,6 @@ pub enum Kind {
     Service,
     /// An integration.
     Integration,
-}
-
-impl Asked {
-    /// What a rule tells of that says nothing: an incident from its page to its end. Changes are told where they are asked for.
-    pub const DEFAULT: [Self; 4] = [
-        Self::of(Occasion::Triggered),
-        Self::of(Occasion::Acknowledged),
-        Self::of(Occasion::Resolved),
-        Self::of(Occasion::Updated),
-    ];
-
-    const fn of(occasion: Occasion) -> Self {
-        Self { occasion, after: None }
-    }
-}
-
-/// As it is written in a rule: `incident.triggered`, `incident.open_for:30m`.
-impl fmt::Display for Asked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.occasion.as_str())?;
-        match self.after {
-            Some(after) => write!(f, ":{}", write::span(after)),
-            None => Ok(()),
-        }
-    }
 }
 
 impl Rule {

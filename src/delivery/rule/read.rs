@@ -6,9 +6,8 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
-use super::fields::{self, Fields};
+use super::fields::Fields;
 use super::{Asked, Condition, Kind, Problem, Rule, Step, Window};
-use crate::delivery::message::Occasion;
 use crate::delivery::retry::Policy;
 use crate::event::Severity;
 
@@ -248,41 +247,6 @@ fn events(fields: &mut Fields<'_>) -> Vec<Asked> {
         }
     }
     if events.is_empty() { Asked::DEFAULT.to_vec() } else { events }
-}
-
-impl Asked {
-    /// Reads `"incident.open_for:30m"` or `{"event": "incident.open_for", "after": "30m"}`.
-    ///
-    /// # Errors
-    /// What it must be.
-    fn read(value: &Value) -> Result<Self, String> {
-        let (word, after) = match value {
-            Value::String(text) => text.split_once(':').map_or((text.as_str(), None), |(word, after)| (word, Some(after))),
-            Value::Object(map) if map.keys().all(|key| key == "event" || key == "after") => {
-                let text = |name| map.get(name).and_then(Value::as_str);
-                (text("event").unwrap_or_default(), text("after"))
-            }
-            _ => return Err(Self::form()),
-        };
-        let occasion = Occasion::parse(word).filter(|occasion| *occasion != Occasion::Test).ok_or_else(Self::form)?;
-        let after =
-            after.map(|after| after.parse().map(fields::length).map_err(|error: crate::duration::SpanError| error.to_string()));
-        let waits = matches!(occasion, Occasion::OpenFor | Occasion::UnacknowledgedFor);
-        match after.transpose()?.filter(|after| !after.is_zero()) {
-            None if waits => Err(format!("needs a duration: write {word}:30m")),
-            Some(_) if !waits => Err(format!("{word} takes no duration")),
-            after => Ok(Self { occasion, after }),
-        }
-    }
-
-    fn form() -> String {
-        let words: Vec<&str> =
-            Occasion::ALL.into_iter().filter(|occasion| *occasion != Occasion::Test).map(Occasion::as_str).collect();
-        format!(
-            "must be one of {}; open_for and unacknowledged_for with a duration, like incident.open_for:30m",
-            words.join(", ")
-        )
-    }
 }
 
 /// A rule must tell somebody, and each of them once a page.

@@ -1,7 +1,12 @@
 //! Quiet windows: hours of the week in a zone, or a span between two moments, in which nobody is told.
+//!
+//! A weekly window lasts from the first moment at which the zone's clock shows its begin, or more, to the first at which it shows its end,
+//! or more. So where the clock jumps over the end, the window ends with the jump; where it is set back, it ends the first time. At worst
+//! somebody is told an hour early.
 
-use jiff::civil::{Time, Weekday};
-use jiff::tz::TimeZone;
+use jiff::ToSpan;
+use jiff::civil::{Date, DateTime, Time, Weekday};
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use serde_json::{Value, json};
 
 use super::Lookup;
@@ -35,6 +40,27 @@ pub struct Weekly {
     pub zone: String,
     /// The zone; `None`: this machine's database lacks it, and the window never mutes.
     pub tz: Option<TimeZone>,
+}
+
+/// How far ahead joined windows are followed. Longer than a week: what is quiet for all of it may be so for ever.
+const HORIZON_DAYS: i64 = 8;
+
+/// Until when nobody is told, where that is so at `now`: the first moment that lies in none of the windows. Where there may be none, a
+/// moment more than a week ahead, at which to ask again.
+pub fn quiet_until(windows: &[Window], now: Timestamp) -> Option<Timestamp> {
+    let horizon = now.plus_seconds(HORIZON_DAYS * 86_400);
+    let mut until = None;
+    let mut at = now;
+    while at <= horizon {
+        match windows.iter().filter_map(|window| window.until(at)).max() {
+            Some(end) => {
+                at = end;
+                until = Some(end);
+            }
+            None => break,
+        }
+    }
+    until
 }
 
 /// The days of a week as they are written, Monday first.
@@ -74,6 +100,14 @@ impl Window {
         Some(Self::Once { from, until })
     }
 
+    /// Its end, where `at` lies in it.
+    fn until(&self, at: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Once { from, until } => (*from <= at && at < *until).then_some(*until),
+            Self::Weekly(weekly) => weekly.until(at),
+        }
+    }
+
     /// It as JSON.
     pub fn to_json(&self) -> Value {
         match self {
@@ -98,6 +132,27 @@ fn moment(fields: &mut Fields<'_>, name: &'static str) -> Option<Timestamp> {
 }
 
 impl Weekly {
+    /// Its end, where `at` lies in it.
+    fn until(&self, at: Timestamp) -> Option<Timestamp> {
+        let tz = self.tz.as_ref()?;
+        let today = tz.to_datetime(jiff::Timestamp::from_microsecond(at.0).ok()?).date();
+        // It lasts a day at most; one more on each side, because a clock may be set back over midnight.
+        let ends = (-2..=1).filter_map(|days| {
+            let (from, until) = self.on(tz, today.checked_add(days.days()).ok()?)?;
+            (from <= at && at < until).then_some(until)
+        });
+        ends.max()
+    }
+
+    /// When it begins and ends that begins on `day`.
+    fn on(&self, tz: &TimeZone, day: Date) -> Option<(Timestamp, Timestamp)> {
+        if !self.days.contains(&day.weekday()) {
+            return None;
+        }
+        let last = if self.until > self.from { day } else { day.tomorrow().ok()? };
+        Some((first_at(tz, day.to_datetime(self.from))?, first_at(tz, last.to_datetime(self.until))?))
+    }
+
     fn read(fields: &mut Fields<'_>, lookup: &dyn Lookup) -> Option<Self> {
         const CLOCK: &str = "must be a time of day from \"00:00\" to \"23:59\"";
         for name in ["from", "until"] {
@@ -120,6 +175,21 @@ impl Weekly {
         }
         Some(Self { days, from: from?, until: until?, zone: zone?, tz })
     }
+}
+
+/// The first moment at which the clock of `tz` shows `clock` or more.
+fn first_at(tz: &TimeZone, clock: DateTime) -> Option<Timestamp> {
+    let at = match tz.to_ambiguous_timestamp(clock).offset() {
+        AmbiguousOffset::Unambiguous { offset } | AmbiguousOffset::Fold { before: offset, .. } => {
+            offset.to_timestamp(clock).ok()?
+        }
+        AmbiguousOffset::Gap { before, .. } => {
+            // By the clock as it was before, this is the jump or later; a second later, and the jump is certainly the last one before.
+            let later = before.to_timestamp(clock).ok()?.checked_add(1.second()).ok()?;
+            tz.preceding(later).next()?.timestamp()
+        }
+    };
+    Some(Timestamp(at.as_microsecond()))
 }
 
 /// Days of the week; absent: all.

@@ -1,8 +1,11 @@
 //! Rules as users write them, and what becomes of them.
 
 mod conditions;
+mod pacing;
+mod planning;
 mod reading;
 mod wanting;
+mod windows;
 
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
