@@ -16,6 +16,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use url::Url;
 
+pub use crate::outbox::Settings as Delivery;
 use crate::retention::Policy;
 use crate::secret::Secret;
 use crate::secret::reference::References;
@@ -40,6 +41,8 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// Section `outbound`.
     pub outbound: Outbound,
+    /// Section `delivery`.
+    pub delivery: Delivery,
     /// Section `providers`.
     pub providers: Providers,
     /// Section `log`.

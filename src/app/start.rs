@@ -102,8 +102,10 @@ pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Running> {
     let ticking = tokio::spawn(tick::tick(Arc::clone(&app), certificate));
     let gauge = Gauge::of(&config.store.database);
     let retaining = tokio::spawn(retain::retain(Arc::clone(&app), config.retention.clone(), gauge));
-    let delivering = match app.outbound.clone() {
-        Ok(client) => Some(outbox::start(&app, outbox::Settings::default(), client).await?),
+    let guard = Guard::new(&config.outbound.allow);
+    let delivering = match Client::new(guard, Plain::Inside, config.delivery.timeout, OUTBOUND_MOST) {
+        Ok(client) => Some(outbox::start(&app, config.delivery.clone(), client).await?),
+        // Said already, where the other client was made.
         Err(_) => None,
     };
     tracing::info!(address = %address, "listening");

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Config, Database, Limits, Log, LogFormat, Outbound, Providers, Secrets, Server, Shutdown, Store, values};
+use super::{Config, Database, Delivery, Limits, Log, LogFormat, Outbound, Providers, Secrets, Server, Shutdown, Store, values};
 use crate::retention::Policy;
 use crate::secret::Secret;
 
@@ -111,6 +111,10 @@ pub(super) static SETTINGS: &[Setting] = &[
     setting("outbound.allow", |c, v| put(&mut c.outbound.allow, values::networks(v))).short("CALLBOX_OUTBOUND_ALLOW"),
     setting("outbound.secrets_env", |c, v| put(&mut c.outbound.secrets_env, values::variables(v))),
     setting("outbound.secrets_dir", |c, v| put(&mut c.outbound.secrets_dir, values::path(v).map(Some))).optional(),
+    setting("delivery.concurrency", |c, v| put(&mut c.delivery.concurrency, values::number(v, 1..=1_000))),
+    setting("delivery.timeout", |c, v| put(&mut c.delivery.timeout, values::duration(v, MINUTE))),
+    setting("delivery.lease", |c, v| put(&mut c.delivery.lease, values::duration(v, HOUR))),
+    setting("delivery.confirm_gone", |c, v| put(&mut c.delivery.confirm_gone, values::duration(v, HOUR))),
     setting("providers.recipes", |c, v| put(&mut c.providers.recipes, values::path(v).map(Some))).optional(),
     setting("providers.sns_origins", |c, v| put(&mut c.providers.sns_origins, values::origins(v))),
     setting("log.format", |c, v| put(&mut c.log.format, values::log_format(v))),
@@ -146,6 +150,7 @@ pub(super) fn blank() -> Config {
         retention: Policy::default(),
         shutdown: Shutdown { grace: Duration::ZERO },
         outbound: Outbound::default(),
+        delivery: Delivery::default(),
         providers: Providers::default(),
         log: Log { format: LogFormat::Json, level: tracing::Level::INFO },
         warnings: Vec::new(),

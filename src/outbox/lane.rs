@@ -162,6 +162,7 @@ impl Lane {
             free,
             lease: format!("{}-{}", self.engine.node, uuid::Uuid::now_v7().simple()),
             lease_for: i64::try_from(settings.lease.as_micros()).unwrap_or(i64::MAX),
+            confirm_gone: settings.confirm_gone,
             patience: settings.timeout.saturating_mul(3),
             now: self.engine.app.clock.now(),
         };

@@ -32,8 +32,8 @@ use bell::Bell;
 /// How often everybody looks whether there is something to do that nobody told them of: another node's work, a lease that ended.
 const POLL: Duration = Duration::from_secs(1);
 
-/// How deliveries are made.
-#[derive(Clone, Debug)]
+/// How deliveries are made: section `delivery` of the settings.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Settings {
     /// Deliveries to one destination at a time.
     pub concurrency: usize,
@@ -41,12 +41,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// How long a worker that died keeps what it had.
     pub lease: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { concurrency: 16, timeout: Duration::from_secs(5), lease: Duration::from_secs(30) }
-    }
+    /// How long a receiver that says it is gone is believed to be so before it is asked once more.
+    pub confirm_gone: Duration,
 }
 
 /// The engine, as the rest of the service knows it.

@@ -14,9 +14,6 @@ use crate::store::outbox::{Attempt, Breaker as Kept, Delivery, Progress, Thread,
 use crate::store::{Conn, Result};
 use crate::time::Timestamp;
 
-/// How long a receiver that says it is gone is believed to be so before it is asked once more.
-const CONFIRM: i64 = 60;
-
 /// One delivery to make: the oldest of its thread.
 #[derive(Clone, Debug)]
 pub struct Work {
@@ -99,6 +96,8 @@ pub struct Turn {
     pub lease: String,
     /// For how long, in microseconds.
     pub lease_for: i64,
+    /// How long a receiver that says it is gone is left alone before it is asked once more.
+    pub confirm_gone: std::time::Duration,
     /// How long a probe may take.
     pub patience: std::time::Duration,
     /// The present.
@@ -219,7 +218,7 @@ impl Turn {
             }
             End::Gone(why) => match kept.gone_at {
                 // Asked once more, and it said so again.
-                Some(since) if self.now >= Timestamp(since).plus_seconds(CONFIRM) => {
+                Some(since) if self.now >= Timestamp(since).plus(self.confirm_gone) => {
                     progress.status = "dead";
                     progress.reason = Some(why.clone());
                     progress.finished_at = Some(self.now.0);
@@ -229,8 +228,8 @@ impl Turn {
                 since => {
                     let since = Timestamp(*kept.gone_at.insert(since.unwrap_or(self.now.0)));
                     progress.reason = Some(format!("{why}; asked once more before the destination is disabled"));
-                    due = Some(since.plus_seconds(CONFIRM));
-                    self.asked_for_time(kept, since.plus_seconds(CONFIRM));
+                    due = Some(since.plus(self.confirm_gone));
+                    self.asked_for_time(kept, since.plus(self.confirm_gone));
                 }
             },
         }

@@ -15,6 +15,7 @@ pub mod callbox;
 pub mod disk;
 pub mod poll;
 pub mod raw;
+pub mod receiver;
 pub mod secrets;
 pub mod tool;
 

@@ -1,0 +1,1 @@
+//! Receivers at their worst: each has its defined end.
