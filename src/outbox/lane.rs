@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 
@@ -60,6 +61,9 @@ pub async fn dispatch(engine: Arc<Engine>) {
     }
     while lanes.join_next().await.is_some() {}
 }
+
+/// The longest that a lane sleeps; one that has nothing to do by then ends.
+const IDLE: Duration = Duration::from_secs(5);
 
 struct Lane {
     engine: Arc<Engine>,
@@ -122,28 +126,36 @@ impl Lane {
                     continue;
                 }
             };
-            self.collect(&mut back, &mut under_way, &mut done, next).await;
+            let idle = self.collect(&mut back, &mut under_way, &mut done, next).await;
+            if idle && next.is_none() && under_way.is_empty() && done.is_empty() {
+                break;
+            }
         }
         self.engine.app.outbox.close(&self.id);
+        // Whoever woke it since it looked last wakes the next one.
+        if self.wake.notified().now_or_never().is_some() {
+            self.engine.app.outbox.new_lane.notify_one();
+        }
     }
 
-    /// Waits until something came back, there is something to do, or the next turn is due.
+    /// Waits until something came back, there is something to do, or the next turn is due; whether it was for nothing.
     async fn collect(
         &self,
         back: &mut mpsc::Receiver<Done>,
         under_way: &mut HashMap<String, ()>,
         done: &mut Vec<Done>,
         next: Option<Timestamp>,
-    ) {
+    ) -> bool {
         let now = self.engine.app.clock.now();
-        let wait = next.map_or(POLL, |at| Duration::from_micros(u64::try_from(at.0 - now.0).unwrap_or(0)).min(POLL));
+        let wait = next.map_or(IDLE, |at| Duration::from_micros(u64::try_from(at.0 - now.0).unwrap_or(0)).min(IDLE));
+        let mut idle = false;
         let mut stop = self.engine.stop.clone();
         // Where all places are taken, nothing can be done before something comes back.
         let full = under_way.len() >= self.ramp;
         tokio::select! {
             received = back.recv() => done.extend(received),
             () = self.wake.notified(), if !full => {}
-            () = tokio::time::sleep(wait), if !full => {}
+            () = tokio::time::sleep(wait), if !full => idle = true,
             _ = stop.changed() => {}
         }
         while let Ok(more) = back.try_recv() {
@@ -152,6 +164,7 @@ impl Lane {
         for done in done.iter() {
             under_way.remove(&done.work.delivery.id);
         }
+        idle
     }
 
     async fn turn(&self, destination: &Arc<Destination>, done: &[Done], free: usize) -> store::Result<Outcome> {

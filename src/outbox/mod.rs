@@ -7,11 +7,12 @@
 //! Order is kept for each incident at each destination (a *thread*): the router alone makes deliveries, a lane sends the oldest of a
 //! thread and no other before that one came to its end. Destinations know nothing of each other.
 
+mod again;
 mod bell;
 mod gate;
 mod lane;
 mod mail;
-mod message;
+pub mod message;
 mod plan;
 mod router;
 mod send;
@@ -27,6 +28,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::App;
 use crate::net::Client;
+pub use again::{Again, retry};
 use bell::Bell;
 
 /// How often everybody looks whether there is something to do that nobody told them of: another node's work, a lease that ended.

@@ -173,8 +173,8 @@ impl Way<'_> {
             Verdict::Gone => End::Gone(why),
             Verdict::Later { after, failed } => {
                 let failures = u32::try_from(work.delivery.failures).unwrap_or(0).saturating_add(u32::from(failed));
-                let created_at = Timestamp(work.delivery.created_at);
-                match self.policy.next(created_at, failures, after, self.random, self.clock.now()) {
+                let since = Timestamp(work.delivery.tried_since);
+                match self.policy.next(since, failures, after, self.random, self.clock.now()) {
                     Some(at) => End::Later { at, failed, why },
                     None => End::Dead(format!("{why}; it was tried for as long as its rule says")),
                 }

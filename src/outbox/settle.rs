@@ -76,7 +76,8 @@ fn waited(why: Option<&str>) -> String {
     format!("Told late: it waited for the end of {why}")
 }
 
-fn delivery(thread: &Thread, subject: String, occasion: Occasion, message: &Message, now: Timestamp) -> NewDelivery {
+/// A delivery of a thread.
+pub fn delivery(thread: &Thread, subject: String, occasion: Occasion, message: &Message, now: Timestamp) -> NewDelivery {
     NewDelivery {
         id: id::new(Kind::Delivery),
         tenant_id: thread.tenant_id.clone(),

@@ -233,6 +233,7 @@ diesel::table! {
         attempts -> Integer,
         failures -> Integer,
         created_at -> BigInt,
+        tried_since -> BigInt,
         finished_at -> Nullable<BigInt>,
     }
 }

@@ -274,6 +274,8 @@ CREATE TABLE deliveries (
     -- Attempts that the receiver did not merely put off.
     failures       INTEGER NOT NULL,
     created_at     BIGINT NOT NULL,
+    -- From when its age counts: when it was made, or last taken out of the dead letters.
+    tried_since    BIGINT NOT NULL,
     -- When it was delivered, given up or left out; NULL: it is still to be told.
     finished_at    BIGINT
 );

@@ -3,12 +3,13 @@
 //! A notice is written in the commit of what happened. The router ([`route`]) turns notices into deliveries; workers ([`lane`]) claim
 //! the threads of a destination, and record what became of them. Nothing here decides what is told to whom.
 
+pub mod again;
 pub mod lane;
 pub mod read;
 pub mod route;
 mod rows;
 
-pub use rows::{Attempt, Breaker, Delivery, NewDelivery, Page, Progress, Thread, Turned, Watch};
+pub use rows::{Attempt, Attempted, Breaker, Delivery, NewDelivery, Page, Progress, Thread, Turned, Watch};
 
 /// Writes rows: one by one on SQLite, where a statement costs no round trip, all at once on PostgreSQL.
 macro_rules! insert {

@@ -2,9 +2,124 @@
 
 use diesel::prelude::*;
 
-use crate::store::schema::{changes, incidents};
-use crate::store::{Conn, Result};
-use crate::store::{changes::Change, incidents::Incident};
+use super::rows::{Attempted, Delivery, Thread};
+use crate::id;
+use crate::store::page::{Listed, Page};
+use crate::store::schema::{attempts, changes, deliveries, incidents, threads};
+use crate::store::{Conn, Result, changes::Change, incidents::Incident};
+use crate::time::Timestamp;
+
+/// What a list of deliveries is narrowed to.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// In any of these; empty: in all.
+    pub status: Vec<String>,
+    /// To this destination.
+    pub destination_id: Option<String>,
+    /// By this rule.
+    pub rule_id: Option<String>,
+    /// About this incident.
+    pub incident_id: Option<String>,
+    /// Made at this moment or later.
+    pub since: Option<Timestamp>,
+    /// Made before this moment.
+    pub until: Option<Timestamp>,
+}
+
+type Query<'a> = deliveries::BoxedQuery<'a, <Conn as Connection>::Backend>;
+
+fn narrowed<'a>(tenant_id: &'a str, filter: &'a Filter) -> Query<'a> {
+    let mut query = deliveries::table.filter(deliveries::tenant_id.eq(tenant_id)).into_boxed();
+    if filter.status == ["dead"] {
+        // In the words of the partial index.
+        query = query.filter(deliveries::status.eq("dead"));
+    } else if !filter.status.is_empty() {
+        query = query.filter(deliveries::status.eq_any(&filter.status));
+    }
+    if let Some(destination_id) = &filter.destination_id {
+        query = query.filter(deliveries::destination_id.eq(destination_id));
+    }
+    if let Some(rule_id) = &filter.rule_id {
+        query = query.filter(deliveries::rule_id.eq(rule_id));
+    }
+    if let Some(incident_id) = &filter.incident_id {
+        query = query.filter(deliveries::incident_id.eq(id::number(incident_id)));
+    }
+    if let Some(since) = filter.since {
+        query = query.filter(deliveries::created_at.ge(since.0));
+    }
+    if let Some(until) = filter.until {
+        query = query.filter(deliveries::created_at.lt(until.0));
+    }
+    query
+}
+
+/// The deliveries of a tenant, newest first.
+///
+/// # Errors
+/// The query failed.
+pub fn list(conn: &mut Conn, tenant_id: &str, filter: &Filter, page: &Page) -> Result<Listed<Delivery>> {
+    let mut query = narrowed(tenant_id, filter);
+    if let Some(before) = &page.before {
+        query = query.filter(deliveries::id.lt(id::number(before)));
+    }
+    let rows = query.select(Delivery::as_select()).order(deliveries::id.desc()).limit(page.fetch()).load(conn)?;
+    Ok(page.cut(rows, |row| &row.id))
+}
+
+/// The delivery with this id.
+///
+/// # Errors
+/// The query failed.
+pub fn find(conn: &mut Conn, tenant_id: &str, id: &str) -> Result<Option<Delivery>> {
+    let of = deliveries::table.filter(deliveries::tenant_id.eq(tenant_id)).filter(deliveries::id.eq(id::number(id)));
+    Ok(of.select(Delivery::as_select()).first(conn).optional()?)
+}
+
+/// The oldest dead letters that a filter leaves, at most `limit`.
+///
+/// # Errors
+/// The query failed.
+pub fn dead(conn: &mut Conn, tenant_id: &str, filter: &Filter, limit: i64) -> Result<Vec<Delivery>> {
+    let query = narrowed(tenant_id, filter).filter(deliveries::status.eq("dead"));
+    Ok(query.select(Delivery::as_select()).order(deliveries::id).limit(limit).load(conn)?)
+}
+
+/// The attempts of a delivery, the first one first.
+///
+/// # Errors
+/// The query failed.
+pub fn attempts(conn: &mut Conn, id: &str) -> Result<Vec<Attempted>> {
+    let of = attempts::table.filter(attempts::delivery_id.eq(id::number(id)));
+    Ok(of.select(Attempted::as_select()).order(attempts::number).load(conn)?)
+}
+
+/// One subject at one destination.
+///
+/// # Errors
+/// The query failed.
+pub fn thread(conn: &mut Conn, destination_id: &str, subject: &str) -> Result<Option<Thread>> {
+    Ok(threads::table.find((destination_id, subject)).select(Thread::as_select()).first(conn).optional()?)
+}
+
+/// Deliveries to a destination that have not come to their end.
+///
+/// # Errors
+/// The query failed.
+pub fn waiting(conn: &mut Conn, destination_id: &str) -> Result<i64> {
+    let of = deliveries::table.filter(deliveries::destination_id.eq(destination_id)).filter(deliveries::finished_at.is_null());
+    Ok(of.count().get_result(conn)?)
+}
+
+/// How many dead letters there are, and when the oldest delivery that has not come to its end was made.
+///
+/// # Errors
+/// A query failed.
+pub fn standing(conn: &mut Conn) -> Result<(i64, Option<i64>)> {
+    let dead = deliveries::table.filter(deliveries::status.eq("dead")).count().get_result(conn)?;
+    let oldest = deliveries::table.filter(deliveries::finished_at.is_null()).select(diesel::dsl::min(deliveries::created_at));
+    Ok((dead, oldest.first(conn)?))
+}
 
 /// The incidents with these numbers.
 ///

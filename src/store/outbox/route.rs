@@ -154,10 +154,10 @@ pub fn next_watch(conn: &mut Conn) -> Result<Option<i64>> {
 /// A statement failed; nothing of the plan may then be committed.
 pub fn write(conn: &mut Conn, plan: &Plan) -> Result<()> {
     insert!(conn, "deliveries (id, tenant_id, destination_id, subject, rule_id, incident_id, event_id, event, status, reason, message, \
-         attempts, failures, created_at, finished_at)", &plan.deliveries, |row| [
+         attempts, failures, created_at, tried_since, finished_at)", &plan.deliveries, |row| [
         Int: id::number(&row.id), Text: row.tenant_id.as_str(), Text: row.destination_id.as_str(), Text: row.subject.as_str(),
         OptText: row.rule_id.as_deref(), OptInt: row.incident_id, OptInt: row.event_id, Text: row.event, Text: "pending",
-        OptText: None, Text: row.message.as_str(), Int: 0, Int: 0, Int: row.created_at, OptInt: None,
+        OptText: None, Text: row.message.as_str(), Int: 0, Int: 0, Int: row.created_at, Int: row.created_at, OptInt: None,
     ], "");
     // A thread that a worker has, or that waits for its next attempt, keeps its time.
     insert!(conn, "threads (destination_id, subject, tenant_id, incident_id, rule_id, wants, due_at, held_until, held_by, updated_at)",

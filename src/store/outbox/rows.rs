@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use crate::store::numbered::DeliveryId;
-use crate::store::schema::{breakers, deliveries, threads, watches};
+use crate::store::schema::{attempts, breakers, deliveries, threads, watches};
 
 /// A delivery to make.
 #[derive(Clone, Debug)]
@@ -63,6 +63,8 @@ pub struct Delivery {
     pub failures: i32,
     /// When it was made, in microseconds.
     pub created_at: i64,
+    /// From when its age counts.
+    pub tried_since: i64,
     /// When it came to its end.
     pub finished_at: Option<i64>,
 }
@@ -171,6 +173,28 @@ pub struct Attempt {
     pub result: &'static str,
     /// The HTTP status.
     pub status: Option<u16>,
+    /// Why there was no answer.
+    pub error: Option<String>,
+    /// What was sent, masked; JSON.
+    pub request: String,
+    /// The beginning of what came back.
+    pub answer: Option<String>,
+}
+
+/// One attempt, stored.
+#[derive(Queryable, Selectable, Clone, Debug)]
+#[diesel(table_name = attempts)]
+pub struct Attempted {
+    /// From 1.
+    pub number: i32,
+    /// When it began.
+    pub started_at: i64,
+    /// How long it took, in microseconds.
+    pub took: i64,
+    /// What came of it.
+    pub result: String,
+    /// The HTTP status.
+    pub status: Option<i32>,
     /// Why there was no answer.
     pub error: Option<String>,
     /// What was sent, masked; JSON.
