@@ -64,6 +64,11 @@ impl Outbox {
         self.bell.ring();
     }
 
+    /// A destination has something to do.
+    pub fn wake(&self, destination_id: &str) {
+        self.wake_all(vec![destination_id.to_owned()]);
+    }
+
     /// These destinations have something to do.
     fn wake_all(&self, destinations: Vec<String>) {
         for id in destinations {

@@ -12,11 +12,8 @@ mod cli;
 mod clouds;
 mod conformance;
 mod crash;
-<<<<<<< HEAD
 mod destinations;
-=======
 mod delivery;
->>>>>>> 7b2b446 (tests: a receiver that behaves badly; delivery in order, lanes, crash)
 mod e2e;
 mod explain;
 mod failures;

@@ -8,6 +8,7 @@ mod audit;
 mod change;
 mod changes;
 mod destinations;
+mod deliveries;
 mod draft;
 mod events;
 mod explain;
@@ -98,6 +99,12 @@ pub static ROUTES: &[Route] = &[
     route!(GET "/rules/{id}", Some(Scope::DestinationsRead), rules::show),
     route!(PATCH "/rules/{id}", Some(Scope::DestinationsWrite), rules::update),
     route!(DELETE "/rules/{id}", Some(Scope::DestinationsWrite), rules::delete),
+    route!(GET "/deliveries", Some(Scope::IncidentsRead), deliveries::list),
+    route!(POST "/deliveries/retry", Some(Scope::IncidentsWrite), deliveries::retry_many),
+    route!(POST "/deliveries/drop", Some(Scope::IncidentsWrite), deliveries::drop_many),
+    route!(GET "/deliveries/{id}", Some(Scope::IncidentsRead), deliveries::show),
+    route!(POST "/deliveries/{id}/retry", Some(Scope::IncidentsWrite), deliveries::retry),
+    route!(POST "/deliveries/{id}/drop", Some(Scope::IncidentsWrite), deliveries::drop_one),
     route!(POST "/tokens", Some(Scope::Admin), tokens::create),
     route!(GET "/tokens", Some(Scope::Admin), tokens::list),
     route!(GET "/tokens/{id}", Some(Scope::Admin), tokens::show),
