@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::gate::{self, Answer, Pace, Seen, quiet_until};
+use super::gate::{Pace, quiet_until};
 use super::message::{self, Context};
 use crate::delivery::destination::Destination;
 use crate::delivery::message::{Message, Occasion};
-use crate::delivery::rule::Rule;
+use crate::delivery::rule::{Answer, Facts as Judged, Rule, Seen};
 use crate::id::{self, Kind};
 use crate::ingest::snapshot::{Snapshot, StoredRule};
 use crate::provider::OWN;
@@ -41,6 +41,8 @@ pub type Paces = HashMap<Arc<str>, Pace>;
 
 /// One destination that is told of one notice.
 struct Route {
+    /// What it is told: what happened, or a page, where a rule tells of it only now.
+    occasion: Occasion,
     rule: Option<Arc<StoredRule>>,
     wants: Vec<Occasion>,
     /// Until when it waits, and why; `None`: it is told at once.
@@ -98,7 +100,10 @@ impl Planner<'_, '_> {
             let default = self.destinations().find(|(_, destination)| destination.is_default && destination.enabled);
             if let Some((id, _)) = default {
                 let wants = Rule::everything("", Vec::new()).events.iter().map(|asked| asked.occasion).collect();
-                routes.insert(Arc::clone(id), Route { rule: None, wants, hold: None, notes: Vec::new() });
+                routes.insert(
+                    Arc::clone(id),
+                    Route { occasion: Occasion::Triggered, rule: None, wants, hold: None, notes: Vec::new() },
+                );
             }
         }
         self.tell(&row.id, routes, &message);
@@ -114,25 +119,30 @@ impl Planner<'_, '_> {
         let mut routes: BTreeMap<Arc<str>, Route> = BTreeMap::new();
         let snapshot: &Snapshot = self.facts.context.snapshot;
         let rules = snapshot.rules.get(self.notice.tenant_id.as_str()).cloned().unwrap_or_default();
+        // A condition may ask for what is not told to everybody.
+        let mut whole = message.clone();
+        if let (Some(incident), Some(row)) = (&mut whole.incident, row) {
+            incident.details = Some(message::details(row));
+        }
+        let judged = Judged::of(&whole);
         for rule in rules {
             // What follows a page goes its way; a rule that never pages has nothing to follow.
             let pages = rule.rule.events.iter().any(|asked| asked.occasion == Occasion::Triggered);
-            let risen = self.occasion == Occasion::Updated;
-            if pages && !risen && !matches!(self.occasion, Occasion::Triggered | Occasion::Change) {
+            if pages && !matches!(self.occasion, Occasion::Triggered | Occasion::Updated | Occasion::Change) {
                 continue;
             }
-            // A rise that is no page of its own is one where a floor or a condition is passed by it.
-            let asked = if pages && risen { Occasion::Triggered } else { self.occasion };
-            let Answer::Yes { notes } = gate::wants(&rule.rule, &Seen { message, occasion: asked }) else { continue };
+            let seen = Seen { message: &whole, after: None, paged: self.has_paged(&rule.id) };
+            let Answer::Yes { occasion, notes } = rule.rule.wants(&seen, &judged) else { continue };
             let mut fresh = self.reached(&rule.rule, row);
-            fresh.retain(|id| asked == self.occasion || !self.has_thread(id));
+            // Who knows of the incident is told what happened by the way of its page.
+            fresh.retain(|id| (pages && self.occasion == Occasion::Triggered) || !self.has_thread(id) || !pages);
             if fresh.is_empty() {
                 continue;
             }
             let hold = self.hold(&rule, row);
             let wants: Vec<Occasion> = rule.rule.events.iter().map(|asked| asked.occasion).collect();
             for id in fresh {
-                let new = Route { rule: Some(Arc::clone(&rule)), wants: wants.clone(), hold, notes: notes.clone() };
+                let new = Route { occasion, rule: Some(Arc::clone(&rule)), wants: wants.clone(), hold, notes: notes.clone() };
                 match routes.get_mut(&id) {
                     None => drop(routes.insert(id, new)),
                     Some(have) => have.join(new),
@@ -160,6 +170,11 @@ impl Planner<'_, '_> {
         let integration = self.facts.context.snapshot.integrations.get(row.integration_id.as_str())?;
         let key = row.dedup_key.strip_prefix("destination:")?;
         (integration.kind == OWN).then(|| key.to_owned())
+    }
+
+    fn has_paged(&self, rule_id: &str) -> bool {
+        let threads = self.notice.incident_id.and_then(|id| self.facts.threads.get(&id));
+        threads.is_some_and(|threads| threads.iter().any(|thread| thread.rule_id.as_deref() == Some(rule_id)))
     }
 
     fn has_thread(&self, destination_id: &str) -> bool {
@@ -218,7 +233,7 @@ impl Planner<'_, '_> {
             let rule = rules.into_iter().flatten().find(|rule| Some(&*rule.id) == thread.rule_id.as_deref()).cloned();
             let quiet = rule.as_ref().and_then(|rule| quiet_until(&rule.rule.quiet_windows, self.facts.now));
             let hold = quiet.map(|until| (until, "quiet"));
-            routes.insert(Arc::clone(id), Route { rule, wants, hold, notes: Vec::new() });
+            routes.insert(Arc::clone(id), Route { occasion: self.occasion, rule, wants, hold, notes: Vec::new() });
         }
     }
 
@@ -260,7 +275,7 @@ impl Planner<'_, '_> {
                 *self.planned.held.entry(why).or_default() += 1;
             }
             // Only a page ends a hold early; all else is part of what is told at its end.
-            None if on_hold && self.occasion != Occasion::Triggered => return,
+            None if on_hold && route.occasion != Occasion::Triggered => return,
             // A change has no state to tell at the end of a hold: it is told late.
             hold => {
                 thread.held_until = None;
@@ -268,6 +283,7 @@ impl Planner<'_, '_> {
                 let at = hold.map_or(now, |(until, _)| until);
                 thread.due_at = Some(thread.due_at.unwrap_or(at.0));
                 let mut message = message.clone();
+                message.event = route.occasion;
                 message.notes.extend(route.notes);
                 self.planned.plan.deliveries.push(NewDelivery {
                     id: id::new(Kind::Delivery),
@@ -277,7 +293,7 @@ impl Planner<'_, '_> {
                     rule_id: route.rule.as_ref().map(|rule| rule.id.to_string()),
                     incident_id,
                     event_id: self.notice.event_id,
-                    event: self.occasion.as_str(),
+                    event: route.occasion.as_str(),
                     message: serde_json::to_string(&message).unwrap_or_default(),
                     created_at: now.0,
                 });
