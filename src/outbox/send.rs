@@ -130,7 +130,7 @@ impl Way<'_> {
             },
             error: back.error.clone(),
             request: shown(channel, target, sending).to_string(),
-            answer: excerpt(target, &back.body),
+            answer: excerpt(target, sending, &back.body),
         };
         (verdict, back, attempt)
     }
@@ -231,8 +231,13 @@ fn is_open(name: &str) -> bool {
 }
 
 /// The beginning of an answer; a receiver may send back what it was sent.
-fn excerpt(target: &Target, body: &[u8]) -> Option<String> {
-    let text = redacted(target, &String::from_utf8_lossy(body)).replace('\0', "\u{fffd}");
+fn excerpt(target: &Target, sending: &Sending, body: &[u8]) -> Option<String> {
+    let mut text = redacted(target, &String::from_utf8_lossy(body)).replace('\0', "\u{fffd}");
+    // What a channel makes of a secret is one too: the header of a password.
+    if let Sending::Http(parcel) = sending {
+        let closed = parcel.headers.iter().filter(|(name, _)| !is_open(name)).map(|(_, value)| value.expose());
+        text = closed.filter(|value| value.len() >= 6).fold(text, |text, value| text.replace(value, "[redacted]"));
+    }
     let text: String = text.chars().take(ANSWER_MAX).collect();
     (!text.is_empty()).then_some(text)
 }

@@ -21,7 +21,7 @@ const SETTINGS: &[(&str, &str)] = &[("CALLBOX_DELIVERY_TIMEOUT", "1s"), ("CALLBO
 
 /// A destination whose breaker does not interfere.
 async fn told(service: &Callbox, receiver: &Receiver) -> String {
-    let fields = json!({"name": "ops", "kind": "webhook", "url": receiver.url(), "breaker": {"failures": 0}});
+    let fields = json!({"name": "ops", "kind": "webhook", "url": receiver.url(), "breaker_failures": 0});
     destination_from(service, fields).await
 }
 
@@ -119,7 +119,7 @@ async fn f12_a_receiver_may_ask_for_time(database: Database) {
             if std::mem::replace(&mut asked, true) { Way::status(200) } else { Way::with(429, "retry-after", &after) }
         })
         .await;
-        let fields = json!({"name": name, "kind": "webhook", "url": receiver.url(), "breaker": {"failures": 1, "rest": "1h"}});
+        let fields = json!({"name": name, "kind": "webhook", "url": receiver.url(), "breaker_failures": 1, "breaker_rest": "1h"});
         destination_from(&service, fields).await;
         let tool = service.api().integration("events", name).await;
         send(&service, &tool, "trigger", "disk").await;

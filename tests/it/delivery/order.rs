@@ -88,7 +88,7 @@ async fn a_resolve_never_overtakes_its_trigger(database: Database) {
         if turn % 2 == 0 { Way::status(200) } else { Way::status(500) }
     })
     .await;
-    let fields = json!({"name": "ops", "kind": "webhook", "url": receiver.url(), "breaker": {"failures": 0}});
+    let fields = json!({"name": "ops", "kind": "webhook", "url": receiver.url(), "breaker_failures": 0});
     destination_from(&service, fields).await;
     let tool = sender(&service).await;
     for key in ["a", "b", "c", "d"] {
