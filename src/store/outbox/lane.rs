@@ -113,7 +113,7 @@ pub fn attempted(conn: &mut Conn, rows: &[Attempt]) -> Result<()> {
     Ok(())
 }
 
-/// Records what became of deliveries. One that is delivered stays so, whatever another worker met.
+/// Records what became of deliveries. One that came to its end stays there, whatever another worker met, unless it was delivered after all.
 ///
 /// # Errors
 /// A statement failed.
@@ -122,7 +122,7 @@ pub fn progressed(conn: &mut Conn, rows: &[Progress]) -> Result<()> {
          finished_at = v.column6", "(column1, column2, column3, column4, column5, column6)", rows, |row| [
         Int: id::number(&row.id), Text: row.status, OptText: row.reason.as_deref(), Int: i64::from(row.attempts),
         Int: i64::from(row.failures), OptInt: row.finished_at,
-    ], "deliveries.id = v.column1 AND deliveries.status <> 'delivered'");
+    ], "deliveries.id = v.column1 AND deliveries.status <> 'delivered' AND (deliveries.finished_at IS NULL OR v.column2 = 'delivered')");
     Ok(())
 }
 
