@@ -135,7 +135,7 @@ impl Planner<'_, '_> {
             let Answer::Yes { occasion, notes } = rule.rule.wants(&seen, &judged) else { continue };
             let mut fresh = self.reached(&rule.rule, row);
             // Who knows of the incident is told what happened by the way of its page.
-            fresh.retain(|id| (pages && self.occasion == Occasion::Triggered) || !self.has_thread(id) || !pages);
+            fresh.retain(|id| !pages || self.occasion == Occasion::Triggered || !self.has_thread(id));
             if fresh.is_empty() {
                 continue;
             }
