@@ -1,9 +1,10 @@
 //! Arguments that several commands share, and how their texts are read.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::Context;
@@ -11,7 +12,9 @@ use clap::Args;
 use serde_json::Value;
 
 use super::failure::usage;
+use crate::config;
 use crate::duration::Span;
+use crate::secret::Secret;
 use crate::time::Timestamp;
 
 /// How much of a list is fetched.
@@ -151,6 +154,50 @@ impl FromStr for Header {
             }
             _ => Err("not a header: write 'Name: value'"),
         }
+    }
+}
+
+/// A secret, or where to find it: `@FILE` (`@-` for standard input), `env:NAME`, or the text itself.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// The text.
+    Given(Secret),
+    /// The text of this file, without the line break at its end.
+    File(PathBuf),
+    /// The value of this variable of our environment.
+    Variable(String),
+}
+
+impl FromStr for Source {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match (text.strip_prefix('@'), text.strip_prefix("env:")) {
+            (Some(path), _) => Self::File(PathBuf::from(path)),
+            (None, Some(name)) => Self::Variable(name.to_owned()),
+            (None, None) => Self::Given(Secret::new(text)),
+        })
+    }
+}
+
+impl Source {
+    /// The secret; `what` is what it is called in an error.
+    ///
+    /// # Errors
+    /// It is not there, not text, or empty.
+    pub fn read(&self, what: &str) -> anyhow::Result<Secret> {
+        let text = match self {
+            Self::Given(secret) => secret.clone(),
+            Self::File(path) => {
+                let text = String::from_utf8(read_file(path)?).map_err(|_| usage(format!("{what} is not UTF-8 text")))?;
+                Secret::new(text.trim_end_matches(['\r', '\n']))
+            }
+            Self::Variable(name) => {
+                let found = config::environment().find(|(have, _)| have == name);
+                Secret::new(found.ok_or_else(|| usage(format!("{what}: {name} is not set in the environment")))?.1)
+            }
+        };
+        if text.expose().is_empty() { Err(usage(format!("{what} is empty"))) } else { Ok(text) }
     }
 }
 

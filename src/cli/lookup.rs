@@ -19,6 +19,10 @@ pub enum Named {
     Service,
     /// `tok_…`
     Token,
+    /// `dst_…`
+    Destination,
+    /// `rul_…`
+    Rule,
 }
 
 impl Named {
@@ -27,6 +31,8 @@ impl Named {
             Self::Integration => "integrations",
             Self::Service => "services",
             Self::Token => "tokens",
+            Self::Destination => "destinations",
+            Self::Rule => "rules",
         }
     }
 
@@ -35,6 +41,8 @@ impl Named {
             Self::Integration => "integration",
             Self::Service => "service",
             Self::Token => "token",
+            Self::Destination => "destination",
+            Self::Rule => "rule",
         }
     }
 
@@ -43,6 +51,8 @@ impl Named {
             Self::Integration => "int_",
             Self::Service => "svc_",
             Self::Token => "tok_",
+            Self::Destination => "dst_",
+            Self::Rule => "rul_",
         }
     }
 }

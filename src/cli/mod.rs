@@ -7,6 +7,7 @@ pub mod args;
 pub mod audit;
 pub mod conformance;
 pub mod connect;
+pub mod destination;
 pub mod event;
 pub mod explain;
 pub mod failure;
@@ -19,6 +20,7 @@ pub mod output;
 pub mod read;
 pub mod recipe;
 pub mod request;
+pub mod rule;
 pub mod send;
 pub mod service;
 pub mod tail;
@@ -72,6 +74,12 @@ pub enum Command {
     /// Services: what incidents are about
     #[command(subcommand)]
     Service(service::Command),
+    /// Destinations: who is told of incidents and changes
+    #[command(subcommand)]
+    Destination(destination::Command),
+    /// Rules: what is told to which destinations, and when
+    #[command(subcommand)]
+    Rule(rule::Command),
     /// Incidents: what is wrong, and who has taken it
     #[command(subcommand)]
     Incident(incident::Command),
@@ -142,6 +150,8 @@ async fn dispatch(session: &Session, command: Command) -> anyhow::Result<()> {
     match command {
         Command::Integration(command) => command.run(session).await,
         Command::Service(command) => command.run(session).await,
+        Command::Destination(command) => command.run(session).await,
+        Command::Rule(command) => command.run(session).await,
         Command::Incident(command) => command.run(session).await,
         Command::Event(command) => command.run(session).await,
         Command::Change(command) => command.run(session).await,

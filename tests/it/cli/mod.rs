@@ -7,6 +7,7 @@ mod manage;
 mod operate;
 mod replay;
 mod serve;
+mod tell;
 mod work;
 
 use std::path::{Path, PathBuf};

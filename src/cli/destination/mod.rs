@@ -1,0 +1,288 @@
+//! `callbox destination`: who is told of incidents and changes.
+
+mod settings;
+mod shown;
+
+use clap::{ArgGroup, Args, Subcommand};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use self::settings::Settings;
+use super::Session;
+use super::api::{ApiFailure, Query};
+use super::args::{Paging, Source};
+use super::lookup::{self, Named};
+use crate::duration::Span;
+
+/// Commands on destinations.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Create a destination, and a rule that tells it everything
+    Create(Box<CreateArgs>),
+    /// List destinations
+    #[command(after_help = "Example:\n  callbox destination list --all --output json")]
+    List(Paging),
+    /// Show one destination; secrets are never shown
+    #[command(after_help = "Example:\n  callbox destination show ops")]
+    Show(Which),
+    /// Change settings; what waits for it is sent with the new ones
+    Update(Box<UpdateArgs>),
+    /// Replace the signing secret; for a while messages are signed with both
+    Rotate(RotateArgs),
+    /// Tell it again
+    #[command(after_help = "Example:\n  callbox destination enable ops")]
+    Enable(Which),
+    /// Tell it nothing
+    #[command(after_help = "Example:\n  callbox destination disable ops")]
+    Disable(Which),
+    /// Delete a destination; rules that name it stay
+    Delete(DeleteArgs),
+}
+
+/// One destination.
+#[derive(Args)]
+pub struct Which {
+    /// Name or id
+    pub destination: String,
+}
+
+/// Arguments of `create`.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  callbox destination create slack --name ops --to @slack-url.txt
+  callbox destination create webhook --name hub --to https://receiver.example/hook --header 'X-Team: ops'
+  callbox destination create pagerduty --name pd --key env:PD_ROUTING_KEY --no-rule
+  callbox destination create email --name mail --to smtp://mail.example.com --user callbox --password @- \\
+      --option from=callbox@example.com --option 'to=[\"ops@example.com\"]'
+  callbox destination create webhook --name hub --to '${HUB_URL}'
+
+Secrets are given as they are, as @FILE (@- is standard input) or as env:NAME; other users of this machine
+can see arguments, so prefer the latter two. ${NAME} and file:NAME are kept as they are and looked up by the
+service, as far as its operator lists them in outbound.secrets_env and outbound.secrets_dir.")]
+pub struct CreateArgs {
+    /// Its kind: webhook, slack, pagerduty, msteams, discord, telegram, email, …
+    #[arg(value_name = "KIND")]
+    pub kind: String,
+    /// A name to find it by
+    #[arg(long)]
+    pub name: String,
+    /// Do not create the rule that tells it everything
+    #[arg(long)]
+    pub no_rule: bool,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Arguments of `update`.
+#[derive(Args)]
+#[command(group = ArgGroup::new("change").required(true).multiple(true).args([
+    "name", "to", "key", "user", "headers", "remove_headers", "signing_secret", "unsigned", "signature_header", "options",
+    "incident_template", "change_template", "include", "default", "breaker_failures", "breaker_rest", "rate_limit",
+]))]
+#[command(after_help = "Examples:
+  callbox destination update ops --to @new-url.txt
+  callbox destination update ops --rate-limit 30 --breaker-rest 2m
+  callbox destination update hub --header 'X-Team: web' --remove-header X-Old
+
+Options that are not named stay as they are.")]
+pub struct UpdateArgs {
+    #[command(flatten)]
+    which: Which,
+    /// A new name
+    #[arg(long)]
+    pub name: Option<String>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Arguments of `rotate`.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  callbox destination rotate hub
+  callbox destination rotate hub --overlap off --signing-secret @secret.txt")]
+pub struct RotateArgs {
+    #[command(flatten)]
+    which: Which,
+    /// How long messages are signed with the old one too; off ends it at once
+    #[arg(long, default_value = "24h", value_name = "TIME")]
+    pub overlap: Span,
+    /// The new secret, where it is not to be made: as it is, @FILE or env:NAME
+    #[arg(long, value_name = "SECRET")]
+    signing_secret: Option<Source>,
+}
+
+/// Arguments of `delete`.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  callbox destination delete old
+  callbox destination delete old --drop-pending")]
+pub struct DeleteArgs {
+    #[command(flatten)]
+    which: Which,
+    /// Drop what is still to be delivered to it; without this a destination with undelivered messages is not deleted
+    #[arg(long)]
+    pub drop_pending: bool,
+}
+
+impl Command {
+    /// Runs it.
+    ///
+    /// # Errors
+    /// What the API says.
+    pub async fn run(&self, session: &Session) -> anyhow::Result<()> {
+        match self {
+            Self::Create(args) => create(session, args).await,
+            Self::List(paging) => list(session, paging).await,
+            Self::Show(which) => show(session, which).await,
+            Self::Update(args) => update(session, args).await,
+            Self::Rotate(args) => rotate(session, args).await,
+            Self::Enable(which) => enable(session, which, true).await,
+            Self::Disable(which) => enable(session, which, false).await,
+            Self::Delete(args) => delete(session, args).await,
+        }
+    }
+}
+
+async fn find(session: &Session, which: &Which) -> anyhow::Result<String> {
+    lookup::id(&session.api, Named::Destination, &which.destination).await
+}
+
+async fn create(session: &Session, args: &CreateArgs) -> anyhow::Result<()> {
+    let mut body = args.settings.to_body()?;
+    body.insert("kind".to_owned(), args.kind.clone().into());
+    body.insert("name".to_owned(), args.name.clone().into());
+    if args.no_rule {
+        body.insert("no_rule".to_owned(), true.into());
+    }
+    if args.settings.has_options() {
+        body.insert("options".to_owned(), args.settings.options_on(Value::Null));
+    }
+    let answer = session.api.post(&["destinations"], &Value::Object(body)).await?;
+    shown::created(session, &answer)
+}
+
+async fn list(session: &Session, paging: &Paging) -> anyhow::Result<()> {
+    let answer = session.api.list(&["destinations"], &Query::new(), paging).await?;
+    shown::list(session, &answer)
+}
+
+async fn show(session: &Session, which: &Which) -> anyhow::Result<()> {
+    let id = find(session, which).await?;
+    let answer = session.api.get(&["destinations", &id], &Query::new()).await?;
+    shown::settings(session, &answer)
+}
+
+async fn update(session: &Session, args: &UpdateArgs) -> anyhow::Result<()> {
+    let id = find(session, &args.which).await?;
+    let path = ["destinations", id.as_str()];
+    let mut body = args.settings.to_body()?;
+    if let Some(name) = &args.name {
+        body.insert("name".to_owned(), name.clone().into());
+    }
+    if args.settings.has_options() {
+        // The API replaces `options` as a whole.
+        let current = session.api.get(&path, &Query::new()).await?.get("options").cloned().unwrap_or_default();
+        body.insert("options".to_owned(), args.settings.options_on(current));
+    }
+    let answer = session.api.patch(&path, &Value::Object(body)).await?;
+    shown::settings(session, &answer)
+}
+
+async fn rotate(session: &Session, args: &RotateArgs) -> anyhow::Result<()> {
+    let id = find(session, &args.which).await?;
+    let mut body = json!({ "overlap": args.overlap.to_string() });
+    if let Some(secret) = &args.signing_secret
+        && let Some(map) = body.as_object_mut()
+    {
+        map.insert("signing_secret".to_owned(), secret.read("the signing secret")?.expose().into());
+    }
+    let answer = session.api.post(&["destinations", &id, "rotate"], &body).await?;
+    shown::rotated(session, &answer)
+}
+
+async fn enable(session: &Session, which: &Which, enabled: bool) -> anyhow::Result<()> {
+    let id = find(session, which).await?;
+    let answer = session.api.patch(&["destinations", &id], &json!({ "enabled": enabled })).await?;
+    if session.out.is_json() {
+        return session.out.json(&answer);
+    }
+    let state = if enabled { "enabled" } else { "disabled" };
+    session.out.text(&format!("{} is {state}", which.destination))
+}
+
+async fn delete(session: &Session, args: &DeleteArgs) -> anyhow::Result<()> {
+    let id = find(session, &args.which).await?;
+    let query = Query::new().with("pending", args.drop_pending.then_some("drop"));
+    let answer = session.api.delete(&["destinations", &id], &query).await.map_err(|failure| match failure {
+        ApiFailure::Refused { status: StatusCode::CONFLICT, .. } if !args.drop_pending => {
+            anyhow::anyhow!("{failure}\n  hint: --drop-pending drops them")
+        }
+        failure => failure.into(),
+    })?;
+    shown::deleted(session, &args.which.destination, &answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::testing::{Answer, Server};
+    use super::super::{Cli, Command as Top, dispatch};
+    use super::*;
+
+    const ID: &str = "dst_01j9zzzzzzzzzzzzzzzzzzzzzz";
+
+    async fn run(server: &Server, line: &[&str]) -> anyhow::Result<()> {
+        let cli =
+            Cli::try_parse_from(["callbox", "destination"].iter().chain(line)).map_err(|error| error.to_string()).ok().unwrap();
+        assert!(matches!(cli.command, Top::Destination(_)));
+        dispatch(&server.session(), cli.command).await
+    }
+
+    #[tokio::test]
+    async fn create_sends_what_was_given() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "https://hooks.example/x\n").unwrap();
+        let from_file = format!("@{}", file.path().display());
+        let server = Server::start([Answer::json(201, r#"{"id":"dst_1"}"#)]);
+        let line = ["create", "slack", "--name", "ops", "--to", &from_file, "--no-rule", "--option", "channel=C1", "--default"];
+        run(&server, &line).await.unwrap();
+        let seen = server.requests();
+        assert_eq!(seen[0].line, "POST /api/v1/destinations HTTP/1.1");
+        let expected = json!({
+            "kind": "slack", "name": "ops", "url": "https://hooks.example/x", "no_rule": true, "options": {"channel": "C1"},
+            "default": true,
+        });
+        assert_eq!(seen[0].json(), expected);
+    }
+
+    #[tokio::test]
+    async fn update_keeps_the_options_it_does_not_name() {
+        let server = Server::start([
+            Answer::json(200, r#"{"items":[{"id":"dst_1","name":"ops"}],"next":null}"#),
+            Answer::json(200, r#"{"options":{"a":1,"b":2}}"#),
+            Answer::json(200, "{}"),
+        ]);
+        run(&server, &["update", "ops", "--option", "b=3"]).await.unwrap();
+        let seen = server.requests();
+        assert_eq!(seen[2].line, "PATCH /api/v1/destinations/dst_1 HTTP/1.1");
+        assert_eq!(seen[2].json(), json!({"options": {"a": 1, "b": 3}}));
+    }
+
+    #[tokio::test]
+    async fn rotate_disable_delete() {
+        let server =
+            Server::start((0..4).map(|_| Answer::json(200, "{}")).chain([Answer::json(409, r#"{"error":{"message":"3"}}"#)]));
+        run(&server, &["rotate", ID, "--overlap", "1h", "--signing-secret", "hush"]).await.unwrap();
+        run(&server, &["disable", ID]).await.unwrap();
+        run(&server, &["enable", ID]).await.unwrap();
+        run(&server, &["delete", ID, "--drop-pending"]).await.unwrap();
+        let refused = run(&server, &["delete", ID]).await.unwrap_err().to_string();
+        assert!(refused.contains("--drop-pending"), "{refused}");
+        let seen = server.requests();
+        assert_eq!(seen[0].line, format!("POST /api/v1/destinations/{ID}/rotate HTTP/1.1"));
+        assert_eq!(seen[0].json(), json!({"overlap": "1h", "signing_secret": "hush"}));
+        assert_eq!((seen[1].json(), seen[2].json()), (json!({"enabled": false}), json!({"enabled": true})));
+        assert_eq!(seen[3].line, format!("DELETE /api/v1/destinations/{ID}?pending=drop HTTP/1.1"));
+    }
+}

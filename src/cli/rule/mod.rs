@@ -1,0 +1,213 @@
+//! `callbox rule`: what is told to which destinations, and when.
+
+mod settings;
+mod shown;
+
+use clap::{ArgGroup, Args, Subcommand};
+use serde_json::{Value, json};
+
+use self::settings::Settings;
+use super::Session;
+use super::api::Query;
+use super::args::{Paging, json_or_file};
+use super::failure::usage;
+use super::lookup::{self, Named};
+
+/// Commands on rules.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Create a rule
+    Create(Box<CreateArgs>),
+    /// List rules
+    #[command(after_help = "Example:\n  callbox rule list --all --output json")]
+    List(Paging),
+    /// Show one rule
+    #[command(after_help = "Example:\n  callbox rule show nights")]
+    Show(Which),
+    /// Change a rule
+    Update(Box<UpdateArgs>),
+    /// Apply it again
+    #[command(after_help = "Example:\n  callbox rule enable nights")]
+    Enable(Which),
+    /// Apply it no longer
+    #[command(after_help = "Example:\n  callbox rule disable nights")]
+    Disable(Which),
+    /// Delete a rule; what it told of before is still told its end
+    #[command(after_help = "Example:\n  callbox rule delete nights")]
+    Delete(Which),
+}
+
+/// One rule.
+#[derive(Args)]
+pub struct Which {
+    /// Name or id
+    pub rule: String,
+}
+
+/// Arguments of `create`.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  callbox rule create --name pages --to ops --severity-floor error
+  callbox rule create --name nights --to chat --quiet 'mon,tue,wed,thu,fri 22:00-07:00 Europe/Berlin'
+  callbox rule create --name chain --to first --step 10m=second --step 30m=boss,first-again
+  callbox rule create --name long --to ops --event incident.open_for:2h --event incident.resolved
+  callbox rule create --name db --to ops --service database --condition 'incident.source.startsWith(\"db-\")'
+  callbox rule create --name whole --json rule.json")]
+pub struct CreateArgs {
+    /// A name to find it by
+    #[arg(long)]
+    pub name: String,
+    #[command(flatten)]
+    settings: Settings,
+    /// The rule as the API takes it; other options replace what it says
+    #[arg(long, value_name = "FILE|JSON")]
+    pub json: Option<String>,
+}
+
+/// Arguments of `update`.
+#[derive(Args)]
+#[command(group = ArgGroup::new("change").required(true).multiple(true).args([
+    "name", "to", "events", "condition", "severity_floor", "services", "integrations", "steps", "fallback", "fallback_after",
+    "always", "dedupe", "rate_limit", "quiet", "on_gone", "json", "clear",
+]))]
+#[command(after_help = "Examples:
+  callbox rule update nights --severity-floor critical
+  callbox rule update nights --clear quiet_windows --clear condition
+  callbox rule update nights --to chat --to mail
+
+What is named replaces what was; what is not named stays as it is.")]
+pub struct UpdateArgs {
+    #[command(flatten)]
+    which: Which,
+    /// A new name
+    #[arg(long)]
+    pub name: Option<String>,
+    #[command(flatten)]
+    settings: Settings,
+    /// Fields as the API takes them; other options replace what they say
+    #[arg(long, value_name = "FILE|JSON")]
+    pub json: Option<String>,
+    /// A field, by the API's name, to go back to its default. Repeatable
+    #[arg(long, value_name = "FIELD")]
+    pub clear: Vec<String>,
+}
+
+impl Command {
+    /// Runs it.
+    ///
+    /// # Errors
+    /// What the API says.
+    pub async fn run(&self, session: &Session) -> anyhow::Result<()> {
+        match self {
+            Self::Create(args) => create(session, args).await,
+            Self::List(paging) => list(session, paging).await,
+            Self::Show(which) => show(session, which).await,
+            Self::Update(args) => update(session, args).await,
+            Self::Enable(which) => enable(session, which, true).await,
+            Self::Disable(which) => enable(session, which, false).await,
+            Self::Delete(which) => delete(session, which).await,
+        }
+    }
+}
+
+async fn find(session: &Session, which: &Which) -> anyhow::Result<String> {
+    lookup::id(&session.api, Named::Rule, &which.rule).await
+}
+
+/// The object that `--json` gives, or an empty one.
+fn base(json: Option<&String>) -> anyhow::Result<serde_json::Map<String, Value>> {
+    match json.map(|text| json_or_file("--json", text)).transpose()? {
+        None => Ok(serde_json::Map::new()),
+        Some(Value::Object(map)) => Ok(map),
+        Some(_) => Err(usage("--json must be an object")),
+    }
+}
+
+async fn create(session: &Session, args: &CreateArgs) -> anyhow::Result<()> {
+    let mut body = base(args.json.as_ref())?;
+    body.extend(args.settings.to_body());
+    body.insert("name".to_owned(), args.name.clone().into());
+    let answer = session.api.post(&["rules"], &Value::Object(body)).await?;
+    shown::whole(session, &answer).await
+}
+
+async fn list(session: &Session, paging: &Paging) -> anyhow::Result<()> {
+    let answer = session.api.list(&["rules"], &Query::new(), paging).await?;
+    shown::list(session, &answer).await
+}
+
+async fn show(session: &Session, which: &Which) -> anyhow::Result<()> {
+    let id = find(session, which).await?;
+    let answer = session.api.get(&["rules", &id], &Query::new()).await?;
+    shown::whole(session, &answer).await
+}
+
+async fn update(session: &Session, args: &UpdateArgs) -> anyhow::Result<()> {
+    let id = find(session, &args.which).await?;
+    let mut body = base(args.json.as_ref())?;
+    body.extend(args.clear.iter().map(|field| (field.clone(), Value::Null)));
+    body.extend(args.settings.to_body());
+    body.extend(args.name.clone().map(|name| ("name".to_owned(), name.into())));
+    let answer = session.api.patch(&["rules", &id], &Value::Object(body)).await?;
+    shown::whole(session, &answer).await
+}
+
+async fn enable(session: &Session, which: &Which, enabled: bool) -> anyhow::Result<()> {
+    let id = find(session, which).await?;
+    let answer = session.api.patch(&["rules", &id], &json!({ "enabled": enabled })).await?;
+    if session.out.is_json() {
+        return session.out.json(&answer);
+    }
+    let state = if enabled { "enabled" } else { "disabled" };
+    session.out.text(&format!("{} is {state}", which.rule))
+}
+
+async fn delete(session: &Session, which: &Which) -> anyhow::Result<()> {
+    let id = find(session, which).await?;
+    let answer = session.api.delete(&["rules", &id], &Query::new()).await?;
+    if session.out.is_json() && !answer.is_null() {
+        return session.out.json(&answer);
+    }
+    session.out.text(&format!("{} is deleted", which.rule))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::testing::{Answer, Server};
+    use super::super::{Cli, Command as Top, dispatch};
+    use super::*;
+
+    const ID: &str = "rul_01j9zzzzzzzzzzzzzzzzzzzzzz";
+
+    async fn run(server: &Server, line: &[&str]) -> anyhow::Result<()> {
+        let cli = Cli::try_parse_from(["callbox", "rule"].iter().chain(line)).map_err(|error| error.to_string()).ok().unwrap();
+        assert!(matches!(cli.command, Top::Rule(_)));
+        dispatch(&server.session(), cli.command).await
+    }
+
+    #[tokio::test]
+    async fn create_sends_what_was_given_over_what_the_file_says() {
+        let server = Server::start([Answer::json(201, r#"{"id":"rul_1"}"#)]);
+        let json = r#"{"destinations":["a"],"severity_floor":"info","enabled":false}"#;
+        run(&server, &["create", "--name", "nights", "--json", json, "--severity-floor", "error"]).await.unwrap();
+        let seen = server.requests();
+        assert_eq!(seen[0].line, "POST /api/v1/rules HTTP/1.1");
+        let expected = json!({"name": "nights", "destinations": ["a"], "severity_floor": "error", "enabled": false});
+        assert_eq!(seen[0].json(), expected);
+    }
+
+    #[tokio::test]
+    async fn update_clears_enable_delete() {
+        let server = Server::start((0..3).map(|_| Answer::json(200, "{}")));
+        run(&server, &["update", ID, "--clear", "condition", "--name", "days"]).await.unwrap();
+        run(&server, &["enable", ID]).await.unwrap();
+        run(&server, &["delete", ID]).await.unwrap();
+        let seen = server.requests();
+        assert_eq!(seen[0].line, format!("PATCH /api/v1/rules/{ID} HTTP/1.1"));
+        assert_eq!((seen[0].json(), seen[1].json()), (json!({"condition": null, "name": "days"}), json!({"enabled": true})));
+        assert_eq!(seen[2].line, format!("DELETE /api/v1/rules/{ID} HTTP/1.1"));
+        assert!(run(&server, &["create", "--name", "x", "--json", "[]"]).await.is_err());
+    }
+}
