@@ -1,11 +1,9 @@
 //! `callbox send`: a client of the Events API v2, for Callbox and for PagerDuty itself
 //! (<https://developer.pagerduty.com/docs/events-api-v2-overview>).
 
-use std::time::Duration;
+mod deliver;
 
 use clap::Args;
-use reqwest::StatusCode;
-use reqwest::header::RETRY_AFTER;
 use serde_json::{Map, Value, json};
 
 use super::Session;
@@ -15,12 +13,10 @@ use super::event::Action;
 use super::failure::usage;
 use super::incident::Severity;
 use super::lookup::{self, Named};
-use super::read::{array, first, plain, text};
+use super::read::{first, text};
 use crate::secret::Secret;
 use crate::time::Clock;
-
-/// The longest wait between two tries; a server that asks for more gets this.
-const WAIT_MAX: Duration = Duration::from_secs(60);
+use deliver::deliver;
 
 /// Arguments of `send`.
 #[derive(Args)]
@@ -193,81 +189,14 @@ fn machine_name() -> String {
     if name.trim().is_empty() { "callbox send".to_owned() } else { name.trim().to_owned() }
 }
 
-/// What one try came to.
-enum Try {
-    Done(Value),
-    /// May succeed later; wait so long if the server says so.
-    Later(anyhow::Error, Option<Duration>),
-}
-
-/// Posts until it is accepted, refused for good, or tried `retries` times again.
-async fn deliver(session: &Session, path: &[&str], body: &Value, retries: u32) -> anyhow::Result<Value> {
-    let mut tries = 0;
-    loop {
-        let (error, asked) = match attempt(session, path, body).await? {
-            Try::Done(answer) => return Ok(answer),
-            Try::Later(error, asked) => (error, asked),
-        };
-        if tries >= retries {
-            return Err(error.context(format!("not delivered in {} tries", u64::from(tries) + 1)));
-        }
-        let wait = asked.unwrap_or_else(|| back_off(tries)).min(WAIT_MAX);
-        session.out.note(&format!("{error:#}; trying again in {} s", wait.as_secs()))?;
-        tokio::time::sleep(wait).await;
-        tries += 1;
-    }
-}
-
-/// 1, 2, 4 … seconds.
-fn back_off(tries: u32) -> Duration {
-    Duration::from_secs(1_u64.checked_shl(tries).unwrap_or(u64::MAX)).min(WAIT_MAX)
-}
-
-async fn attempt(session: &Session, path: &[&str], body: &Value) -> anyhow::Result<Try> {
-    // Without the API token: these routes know the routing key alone, and the service may be somebody else's.
-    let response = match session.api.http().post(session.api.url(path)).json(body).send().await {
-        Ok(response) => response,
-        Err(error) => return Ok(Try::Later(session.api.unreachable(error).into(), None)),
-    };
-    let status = response.status();
-    let asked =
-        response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|text| text.trim().parse().ok());
-    let bytes = match response.bytes().await {
-        Ok(bytes) => bytes,
-        Err(error) => return Ok(Try::Later(session.api.unreachable(error).into(), None)),
-    };
-    let answer = serde_json::from_slice::<Value>(&bytes).unwrap_or_default();
-    if status.is_success() {
-        return Ok(Try::Done(answer));
-    }
-    let error = anyhow::anyhow!("{}", refusal(status, &answer));
-    if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
-        return Ok(Try::Later(error, asked.map(Duration::from_secs)));
-    }
-    Err(error)
-}
-
-/// PagerDuty's envelope in words: `invalid event: Event object is invalid (HTTP 400)` and each of its errors.
-fn refusal(status: StatusCode, answer: &Value) -> String {
-    let parts: Vec<String> = [text(answer, "status"), first(answer, &["message", "error.message"])]
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .collect();
-    let what = if parts.is_empty() { "refused".to_owned() } else { parts.join(": ") };
-    let mut text = format!("{what} (HTTP {})", status.as_u16());
-    array(answer, "errors").iter().for_each(|error| text.push_str(&format!("\n  - {}", plain(error))));
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
 
-    use super::super::testing::{Answer, Server};
-    use super::super::{Cli, Command, dispatch};
+    use super::super::{Cli, Command};
     use super::*;
 
-    fn args(line: &[&str]) -> Box<SendArgs> {
+    pub(super) fn args(line: &[&str]) -> Box<SendArgs> {
         let cli = Cli::try_parse_from(["callbox", "send"].iter().chain(line)).map_err(|error| error.to_string()).ok().unwrap();
         match cli.command {
             Command::Send(args) => args,
@@ -343,53 +272,5 @@ mod tests {
     fn links_with_a_query_are_whole() {
         assert_eq!(link("https://a.example/?x=1"), json!({"href": "https://a.example/?x=1"}));
         assert_eq!(link("https://a.example"), json!({"href": "https://a.example"}));
-    }
-
-    #[test]
-    fn waits_grow_to_a_minute() {
-        let waits: Vec<u64> = (0..8).map(|tries| back_off(tries).as_secs()).collect();
-        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
-        assert_eq!(back_off(100), WAIT_MAX);
-    }
-
-    #[tokio::test]
-    async fn what_may_heal_is_tried_again_with_the_same_key() {
-        let accepted = r#"{"status":"success","message":"Event processed","dedup_key":"x"}"#;
-        let server = Server::start([
-            Answer::json(429, r#"{"status":"throttle exceeded"}"#).header("retry-after", "0"),
-            Answer::json(503, "<html>").header("retry-after", "0"),
-            Answer::json(202, accepted),
-        ]);
-        dispatch(&server.session(), Command::Send(args(&["--key", "k", "--summary", "s"]))).await.unwrap();
-        let seen = server.requests();
-        assert_eq!(seen.len(), 3);
-        assert_eq!(seen[0].line, "POST /v2/enqueue HTTP/1.1");
-        assert_eq!(seen[0].json(), seen[2].json());
-        assert_eq!(seen[0].header("authorization"), None, "the API token is nobody else's business");
-    }
-
-    #[tokio::test]
-    async fn a_refusal_is_final_and_names_every_problem() {
-        let refusal = r#"{"status":"invalid event","message":"Event object is invalid","errors":["a is missing","b is blank"]}"#;
-        let server = Server::start([Answer::json(400, refusal)]);
-        let error = dispatch(&server.session(), Command::Send(args(&["--key", "k", "--summary", "s"]))).await.unwrap_err();
-        let expected = "invalid event: Event object is invalid (HTTP 400)\n  - a is missing\n  - b is blank";
-        assert_eq!(error.to_string(), expected);
-    }
-
-    #[tokio::test]
-    async fn tries_are_bounded_and_the_key_can_be_looked_up() {
-        let server = Server::start([
-            Answer::json(200, r#"{"items":[{"id":"int_1","name":"prod"}],"next":null}"#),
-            Answer::json(200, r#"{"id":"int_1","key":"looked-up"}"#),
-            Answer::json(500, "{}").header("retry-after", "0"),
-            Answer::json(500, "{}").header("retry-after", "0"),
-        ]);
-        let line = ["--integration", "prod", "--change", "--summary", "s", "--retries", "1"];
-        let error = dispatch(&server.session(), Command::Send(args(&line))).await.unwrap_err();
-        assert_eq!(format!("{error:#}"), "not delivered in 2 tries: refused (HTTP 500)");
-        let seen = server.requests();
-        assert_eq!(seen[3].line, "POST /v2/change/enqueue HTTP/1.1");
-        assert_eq!(seen[3].json()["routing_key"], "looked-up");
     }
 }

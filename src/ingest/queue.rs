@@ -2,18 +2,22 @@
 //! others. When it is full, the newest of whoever has most in it gives way to one who has less; and what could not be served in
 //! time anyway is refused at once instead of after its wait.
 
+mod entry;
+mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::inbox::{Inbox, Parcel};
-use super::submission::{Receipt, Refused, Submission};
+use super::inbox::Inbox;
+use super::submission::{Refused, Submission};
 use crate::store::Conn;
+use state::{State, batch};
+
+pub use entry::{Answer, Entry};
 
 /// Requests that are committed together at most.
 pub const BATCH_REQUESTS: usize = 256;
@@ -33,58 +37,6 @@ pub struct Job {
     pub changes_keys: bool,
 }
 
-/// What became of a submission.
-pub struct Answer {
-    /// Its receipt, or why there is none.
-    pub result: Result<Receipt, Refused>,
-    /// The submission goes back to the thread that it came from: taking it apart is work too.
-    _spent: Submission,
-}
-
-impl Answer {
-    /// What became of `spent`.
-    pub fn new(result: Result<Receipt, Refused>, spent: Submission) -> Self {
-        Self { result, _spent: spent }
-    }
-}
-
-/// One submission that somebody waits for.
-pub struct Entry {
-    /// What to commit.
-    pub submission: Submission,
-    reply: oneshot::Sender<Answer>,
-    /// Where whoever waits gets its answers; `None`: from the sender itself.
-    inbox: Option<Arc<Inbox>>,
-    /// When nobody waits any longer.
-    pub deadline: Instant,
-    queued: Instant,
-    size: usize,
-}
-
-impl Entry {
-    /// Tells whoever waits; nobody may.
-    pub fn answer(self, result: Result<Receipt, Refused>) {
-        let _ = self.reply.send(Answer::new(result, self.submission));
-    }
-
-    /// Tells whoever waits for any of them, and wakes each thread once.
-    pub fn answer_all(answers: impl Iterator<Item = (Self, Result<Receipt, Refused>)>) {
-        let mut parcels: Vec<(Arc<Inbox>, Parcel)> = Vec::new();
-        for (mut entry, result) in answers {
-            let Some(inbox) = entry.inbox.take() else {
-                entry.answer(result);
-                continue;
-            };
-            let answer = (entry.reply, Answer::new(result, entry.submission));
-            match parcels.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &inbox)) {
-                Some((_, parcel)) => parcel.push(answer),
-                None => parcels.push((inbox, vec![answer])),
-            }
-        }
-        parcels.into_iter().for_each(|(inbox, parcel)| inbox.post(parcel));
-    }
-}
-
 /// What the committer does next.
 pub enum Turn {
     /// Commit these together.
@@ -102,26 +54,6 @@ pub struct Limits {
     pub requests: usize,
     /// Bytes.
     pub bytes: usize,
-}
-
-#[derive(Default)]
-struct State {
-    fifos: HashMap<Arc<str>, Fifo>,
-    /// Integrations with something waiting, in the order of their turns.
-    ring: VecDeque<Arc<str>>,
-    jobs: VecDeque<Job>,
-    requests: usize,
-    bytes: usize,
-    /// Seconds that serving one request took lately.
-    pace: f64,
-    closed: bool,
-}
-
-/// What waits of one integration.
-#[derive(Default)]
-struct Fifo {
-    entries: VecDeque<Entry>,
-    bytes: usize,
 }
 
 /// The queue.
@@ -267,56 +199,4 @@ impl Queue {
         let oldest = state.fifos.values().filter_map(|fifo| fifo.entries.front()).map(|entry| entry.queued.elapsed()).max();
         Depth { requests: state.requests, bytes: state.bytes, oldest: oldest.unwrap_or_default() }
     }
-}
-
-impl State {
-    /// How long one more of this integration would wait: behind its own, and behind as many of every other in turn.
-    fn wait(&self, integration: &str) -> Duration {
-        let own = self.fifos.get(integration).map_or(0, |fifo| fifo.entries.len());
-        let others = self.ring.len();
-        let before = self.requests.min((own + 1).saturating_mul(others + 1));
-        Duration::try_from_secs_f64(before as f64 * self.pace).unwrap_or_default()
-    }
-
-    /// The integration that has most, if that is still more than `integration` would have with one more of `size`.
-    fn heaviest(&self, integration: &str, size: usize, by_bytes: bool) -> Option<Arc<str>> {
-        let weight = |fifo: &Fifo| if by_bytes { fifo.bytes } else { fifo.entries.len() };
-        let own = self.fifos.get(integration).map_or(0, weight) + if by_bytes { size } else { 1 };
-        // Nobody loses the only one.
-        let more = self.fifos.iter().filter(|(_, fifo)| fifo.entries.len() > 1);
-        let (most, fifo) = more.max_by_key(|(_, fifo)| weight(fifo))?;
-        (weight(fifo) > own).then(|| Arc::clone(most))
-    }
-
-    /// Takes out the newest of the integration that has most.
-    fn give_way(&mut self, integration: &str, size: usize, by_bytes: bool) -> Option<Entry> {
-        let fifo = self.fifos.get_mut(&self.heaviest(integration, size, by_bytes)?)?;
-        let entry = fifo.entries.pop_back()?;
-        fifo.bytes = fifo.bytes.saturating_sub(entry.size);
-        self.requests = self.requests.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(entry.size);
-        Some(entry)
-    }
-}
-
-fn batch(state: &mut State) -> Vec<Entry> {
-    let mut taken = Vec::new();
-    let (mut events, mut bytes) = (0, 0);
-    while taken.len() < BATCH_REQUESTS && events < BATCH_EVENTS && bytes < BATCH_BYTES {
-        let Some(integration) = state.ring.pop_front() else { break };
-        let Some(fifo) = state.fifos.get_mut(&integration) else { continue };
-        let Some(entry) = fifo.entries.pop_front() else { continue };
-        fifo.bytes = fifo.bytes.saturating_sub(entry.size);
-        if fifo.entries.is_empty() {
-            state.fifos.remove(&integration);
-        } else {
-            state.ring.push_back(integration);
-        }
-        state.requests = state.requests.saturating_sub(1);
-        state.bytes = state.bytes.saturating_sub(entry.size);
-        events += entry.submission.items.len();
-        bytes += entry.size;
-        taken.push(entry);
-    }
-    taken
 }

@@ -1,17 +1,18 @@
 //! Integrations: the configured tools of a tenant. Deleted ones stay, so that late requests are recognised.
 
+mod made;
+
 use std::collections::HashMap;
 
 use diesel::prelude::*;
 
-use super::credentials::{self, Owner};
 use super::page::{Listed, Page};
 use super::schema::{incidents, integrations, refusals};
-use super::{Conn, Result, StoreError};
-use crate::ingest::snapshot::CredentialKind;
-use crate::secret::Sealer;
+use super::{Conn, Result};
+use crate::provider;
 use crate::time::{SECOND, Timestamp};
-use crate::{id, provider, store};
+
+pub use made::{create_demo, insert_built_in};
 
 /// Requests a minute that an integration may send unless it is set otherwise.
 pub const RATE_LIMIT_DEFAULT: i64 = 120;
@@ -104,39 +105,6 @@ impl Integration {
 pub fn insert(conn: &mut Conn, integration: &Integration) -> Result<()> {
     diesel::insert_into(integrations::table).values(integration).execute(conn)?;
     Ok(())
-}
-
-/// Makes the integration of type `kind` that a service (`api`) or tenant (`callbox`) has without asking. It has no credentials,
-/// and no living name, so that it takes none from people.
-///
-/// # Errors
-/// The insert failed.
-pub fn insert_built_in(conn: &mut Conn, tenant_id: &str, service_id: &str, kind: &str, now: Timestamp) -> Result<()> {
-    insert(conn, &built_in(tenant_id, service_id, kind, now))
-}
-
-fn built_in(tenant_id: &str, service_id: &str, kind: &str, now: Timestamp) -> Integration {
-    let rate_limit_per_minute = if kind == provider::OWN { 0 } else { RATE_LIMIT_DEFAULT };
-    Integration {
-        id: id::new(id::Kind::Integration),
-        tenant_id: tenant_id.to_owned(),
-        service_id: service_id.to_owned(),
-        kind: kind.to_owned(),
-        name: kind.to_owned(),
-        live_name: None,
-        policy: None,
-        enabled: 1,
-        rate_limit_per_minute,
-        auto_resolve_after: None,
-        acknowledge_timeout: None,
-        remind_after: None,
-        native_body_limit: None,
-        options: "{}".to_owned(),
-        created_by: store::tenants::SYSTEM.to_owned(),
-        created_at: now.0,
-        updated_at: now.0,
-        deleted_at: None,
-    }
 }
 
 /// The living integration of this name.
@@ -286,37 +254,4 @@ pub fn refusals_since(conn: &mut Conn, tenant_id: &str, id: &str, since: Timesta
         *sums.entry(verdict).or_insert(0) += count;
     }
     Ok(sums)
-}
-
-/// Makes an integration of type `events` with a hook and a key, for somebody who tries the service out.
-///
-/// # Errors
-/// The name is taken, or a statement failed.
-pub fn create_demo(conn: &mut Conn, sealer: &Sealer, tenant_id: &str, name: &str, now: Timestamp) -> Result<String> {
-    let service = super::services::by_id_or_name(conn, tenant_id, super::services::DEFAULT)?;
-    let service = service.ok_or_else(|| StoreError::Refused("the tenant has no service `default`".to_owned()))?;
-    let integration = Integration {
-        kind: "events".to_owned(),
-        name: name.to_owned(),
-        live_name: Some(name.to_owned()),
-        ..built_in(tenant_id, &service.id, "events", now)
-    };
-    insert(conn, &integration)?;
-    let owner = Owner { tenant_id, integration_id: &integration.id };
-    for kind in [CredentialKind::Hook, CredentialKind::Key] {
-        credentials::add(conn, sealer, owner, kind, &credentials::generate(kind)?, now)?;
-    }
-    let after = serde_json::json!({"type": "events", "name": name});
-    let record = super::audit::Record {
-        tenant_id,
-        actor: super::tenants::SYSTEM,
-        action: "integration.created",
-        object_type: "integration",
-        object_id: &integration.id,
-        before: None,
-        after: Some(&after),
-    };
-    super::audit::record(conn, &record, now)?;
-    super::snapshot::bump(conn)?;
-    Ok(integration.id)
 }
