@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::breaker;
 use super::channel::{Channel, Target};
+use super::template::Templates;
 use crate::secret::Secret;
 use crate::time::Timestamp;
 
@@ -28,7 +29,7 @@ pub struct Destination {
     pub is_default: bool,
     /// Whether its messages carry the details of an alert.
     pub include_details: bool,
-    /// Its templates.
+    /// Its own bodies, where it has any.
     pub templates: Templates,
     /// When it is left alone.
     pub breaker: breaker::Settings,
@@ -36,15 +37,6 @@ pub struct Destination {
     pub per_minute: Option<u32>,
     /// The way to it; or why there is none now: a sentence that names no secret.
     pub way: Result<Way, String>,
-}
-
-/// What a destination's own bodies are made of, where it has any.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Templates {
-    /// Of an incident.
-    pub incident: Option<String>,
-    /// Of a change event.
-    pub change: Option<String>,
 }
 
 /// How a destination is reached.
@@ -82,6 +74,11 @@ pub struct Settings {
 }
 
 impl Destination {
+    /// Whether what is sent there may show what a tool said besides.
+    pub fn wants_details(&self) -> bool {
+        self.include_details || self.templates != Templates::default()
+    }
+
     /// Its channel, and what that needs to know for an attempt at `now`: with the signing secrets that hold then, the newest first.
     ///
     /// # Errors

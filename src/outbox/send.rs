@@ -9,7 +9,7 @@ use url::Url;
 
 use super::mail::{self, Sent};
 use super::turn::{Done, End, Work};
-use crate::delivery::channel::{Channel, Letter, Parcel, Sending, Target};
+use crate::delivery::channel::{Channel, Letter, Parcel, Sending, Target, webhook};
 use crate::delivery::destination::Destination;
 use crate::delivery::retry::{Answer, Policy, Verdict};
 use crate::net::Client;
@@ -63,7 +63,7 @@ impl Way<'_> {
         let mut verdict = None;
         for form in [Form::Rich, Form::New, Form::Plain] {
             let sending = match form {
-                Form::Rich => channel.parcel(&target, &letter(remembered.as_ref())).map(Some),
+                Form::Rich => self.rich(channel, &target, &letter(remembered.as_ref())).await.map(Some),
                 Form::New if remembered.is_some() => channel.parcel(&target, &letter(None)).map(Some),
                 Form::New => Ok(None),
                 Form::Plain => Ok(channel.plain(&target, &letter(None))),
@@ -90,6 +90,17 @@ impl Way<'_> {
             None => End::Dead("there is nothing to send".to_owned()),
         };
         Done { work, attempts, end }
+    }
+
+    /// A letter as its channel makes it, or as the destination's own template does.
+    async fn rich(&self, channel: &'static dyn Channel, target: &Target, letter: &Letter<'_>) -> Result<Sending, String> {
+        let templates = &self.destination.templates;
+        let template = if letter.message.change.is_some() { &templates.change } else { &templates.incident };
+        let Some(template) = template.clone() else { return channel.parcel(target, letter) };
+        let (message, id) = (letter.message.clone(), letter.id.to_owned());
+        let rendered = tokio::task::spawn_blocking(move || template.render(&message, &id)).await;
+        let rendered = rendered.map_err(|_| "its template was abandoned".to_owned())??;
+        Ok(webhook::sealed(target, letter, rendered.body, &rendered.content_type).into())
     }
 
     async fn once(

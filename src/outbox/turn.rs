@@ -331,7 +331,7 @@ impl Turn {
         }
         lane::progressed(conn, &skipped)?;
         lane::give_back(conn, &turned)?;
-        if self.destination.include_details { add_details(conn, &mut outcome.work) } else { Ok(()) }
+        if self.destination.wants_details() { add_details(conn, &mut outcome.work) } else { Ok(()) }
     }
 
     /// What is still to be told of a thread, in order.

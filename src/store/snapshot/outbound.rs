@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 
-use crate::delivery::destination::{Destination, Problem, Settings, Signing, Templates, Way};
+use crate::delivery::destination::{Destination, Problem, Settings, Signing, Way};
 use crate::delivery::rule::Rule;
+use crate::delivery::template::{self, Templates};
 use crate::delivery::{breaker, channel};
 use crate::ingest::snapshot::{Snapshot, StoredRule};
 use crate::secret::Sealer;
@@ -46,6 +47,10 @@ pub fn load(conn: &mut Conn, sealer: &Sealer, references: &References, snapshot:
 }
 
 fn destination(row: store::destinations::Destination, way: Result<Way, String>) -> Destination {
+    let (templates, way) = match templates(&row.templates) {
+        Ok(templates) => (templates, way),
+        Err(why) => (Templates::default(), way.and(Err(why))),
+    };
     if let Err(why) = &way {
         tracing::error!(destination = %row.id, %why, "nothing can be sent to a destination; what is meant for it waits");
     }
@@ -60,7 +65,7 @@ fn destination(row: store::destinations::Destination, way: Result<Way, String>) 
         enabled: row.enabled != 0,
         is_default: row.is_default != 0,
         include_details: row.include == "details",
-        templates: templates(&row.templates),
+        templates,
         breaker: breaker::Settings { failures: failures.unwrap_or(defaults.failures), rest: rest.unwrap_or(defaults.rest) },
         per_minute: row.rate_per_minute.and_then(|limit| u32::try_from(limit).ok()).filter(|limit| *limit > 0),
         way,
@@ -93,9 +98,10 @@ fn told(problems: &[Problem]) -> String {
     problems.iter().map(|(setting, problem)| format!("{setting}: {problem}")).collect::<Vec<_>>().join("; ")
 }
 
-fn templates(json: &str) -> Templates {
-    let mut stored: HashMap<String, String> = serde_json::from_str(json).unwrap_or_default();
-    Templates { incident: stored.remove("incident"), change: stored.remove("change") }
+fn templates(json: &str) -> Result<Templates, String> {
+    let settings: template::Settings =
+        serde_json::from_str(json).map_err(|error| format!("its templates cannot be read: {error}"))?;
+    settings.compile()
 }
 
 fn rule(row: store::rules::Rule) -> StoredRule {

@@ -15,7 +15,8 @@ use crate::secret::reference::References;
 use crate::store::destinations::Destination;
 
 /// Settings with a field of their own; all others are options.
-const OWN_FIELDS: [&str; 7] = ["options", "url", "token", "headers", "basic_auth", "signing_secret", "signature_header"];
+const OWN_FIELDS: [&str; 8] =
+    ["templates", "options", "url", "token", "headers", "basic_auth", "signing_secret", "signature_header"];
 
 /// What is needed to look at settings.
 #[derive(Clone)]
@@ -53,6 +54,10 @@ impl Check {
                 url.into_iter().chain(way.problems()).collect()
             }
         };
+        if row.templates != "{}" && channel.kind() != "webhook" {
+            let why = format!("are for destinations of kind webhook: {} has a shape of its own", channel.name());
+            problems.push(("templates", why));
+        }
         problems.dedup_by(|later, earlier| later.0 == "url" && earlier.0 == "url");
         if problems.is_empty() { Ok(()) } else { Err(ApiError::Invalid(problems.into_iter().map(as_field).collect())) }
     }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::delivery::channel::{self, Channel};
 use crate::delivery::destination::Settings;
+use crate::delivery::template;
 use crate::error::ApiError;
 use crate::http::manage::draft::{NAME_MAX, SECRET_MAX};
 use crate::http::manage::fields::Fields;
@@ -11,10 +12,9 @@ use crate::http::manage::unknown;
 use crate::secret::Secret;
 use crate::store::destinations::Destination;
 
-/// Characters of a URL, of a header field's value, and of a template.
+/// Characters of a URL and of a header field's value.
 const URL_MAX: usize = 4000;
 const HEADER_MAX: usize = 4000;
-const TEMPLATE_MAX: usize = 64 << 10;
 /// Header fields of one destination.
 const HEADERS_MAX: usize = 50;
 /// Failures in a row that a breaker may wait for, and seconds that it may rest.
@@ -46,7 +46,7 @@ pub struct Draft {
     basic_auth: Option<Option<(String, Secret)>>,
     options: Option<Map<String, Value>>,
     signature_header: Option<Option<String>>,
-    templates: Named<String>,
+    templates: Option<Option<Map<String, Value>>>,
     include: Option<&'static str>,
     enabled: Option<bool>,
     breaker_failures: Option<Option<i64>>,
@@ -180,9 +180,9 @@ impl Draft {
         }
         if let Some(templates) = &self.templates {
             let mut all: Map<String, Value> = serde_json::from_str(&row.templates).unwrap_or_default();
-            for (name, text) in templates.iter().flatten() {
+            for (name, template) in templates.iter().flatten() {
                 all.remove(name);
-                all.extend(text.as_deref().map(|text| (name.clone(), text.into())));
+                all.extend(Some((name.clone(), template.clone())).filter(|(_, template)| !template.is_null()));
             }
             let all = if templates.is_some() { all } else { Map::new() };
             row.templates = Value::Object(all).to_string();
@@ -265,14 +265,17 @@ fn basic_auth(fields: &mut Fields) -> Option<Option<(String, Secret)>> {
     None
 }
 
-fn templates(fields: &mut Fields) -> Named<String> {
-    let templates = named(fields, "templates", TEMPLATE_MAX)?;
-    for (name, _) in templates.iter().flatten() {
-        if !["incident", "change"].contains(&name.as_str()) {
-            fields.problem(format!("templates.{name}"), unknown("unknown template", name, &["incident", "change"]));
+/// Templates as they are given, those that are taken away among them; each is tried out.
+fn templates(fields: &mut Fields) -> Option<Option<Map<String, Value>>> {
+    let Some(given) = fields.object("templates")?.map(object) else { return Some(None) };
+    let mut set = given.clone();
+    set.retain(|_, template| !template.is_null());
+    if let Err(problems) = template::Settings::from_json(&set) {
+        for problem in problems {
+            fields.problem(format!("templates.{}", problem.field), problem.message);
         }
     }
-    Some(templates)
+    Some(Some(given))
 }
 
 fn breaker_rest(fields: &mut Fields) -> Option<Option<i64>> {
