@@ -29,40 +29,58 @@ fn problems(condition: &str) -> String {
     }
 }
 
+/// What holds of the incident and details below.
+const TRUE: [&str; 24] = [
+    "true",
+    "incident.severity == 'critical'",
+    "event == 'incident.triggered' && incident.status == \"triggered\"",
+    "incident.severity in ['critical', 'error']",
+    "incident.title.contains('full') || incident.title.startsWith('x')",
+    "incident.title.lowerAscii().matches('^disk (full|failed) on db[0-9]+$')",
+    "incident.custom_details.team == 'db' && incident.custom_details.cpus >= 8",
+    "incident.custom_details.load * 2.0 == 3.0",
+    "incident.custom_details.cpus > incident.custom_details.load",
+    "incident.custom_details.tags.exists(t, t == 'env:prod')",
+    "incident.custom_details.tags.all(t, t.contains(':')) && size(incident.custom_details.tags) == 2",
+    "incident.custom_details.items.filter(i, i.n > 1).map(i, i.n) == [2]",
+    "incident.custom_details.tags.exists_one(t, t.startsWith('az:'))",
+    "'env' in incident.custom_details.labels",
+    "incident.custom_details['labels']['severity'] == 'page'",
+    "has(incident.custom_details.team) && !has(incident.custom_details.teams)",
+    "incident.component == null && incident.component != 'x'",
+    "incident.service.name == 'shop' && incident.integration.type == 'prometheus'",
+    "incident.event_count > 1 ? incident.urgency == 'high' : false",
+    "string(incident.number) == '7' && int('7') == incident.number",
+    "incident.first_seen < '2026-11-21T10:00:00Z'",
+    "change == null",
+    "incident.custom_details.big > 1.0",
+    "incident.custom_details.teams == 1 || true",
+];
+
 #[test]
 fn conditions_as_people_write_them() {
-    for yes in [
-        "true",
-        "incident.severity == 'critical'",
-        "event == 'incident.triggered' && incident.status == \"triggered\"",
-        "incident.severity in ['critical', 'error']",
-        "incident.title.contains('full') || incident.title.startsWith('x')",
-        "incident.title.lowerAscii().matches('^disk (full|failed) on db[0-9]+$')",
-        "incident.custom_details.team == 'db' && incident.custom_details.cpus >= 8",
-        "incident.custom_details.load * 2.0 == 3.0",
-        "incident.custom_details.cpus > incident.custom_details.load",
-        "incident.custom_details.tags.exists(t, t == 'env:prod')",
-        "incident.custom_details.tags.all(t, t.contains(':')) && size(incident.custom_details.tags) == 2",
-        "incident.custom_details.items.filter(i, i.n > 1).map(i, i.n) == [2]",
-        "incident.custom_details.tags.exists_one(t, t.startsWith('az:'))",
-        "'env' in incident.custom_details.labels",
-        "incident.custom_details['labels']['severity'] == 'page'",
-        "has(incident.custom_details.team) && !has(incident.custom_details.teams)",
-        "incident.component == null && incident.component != 'x'",
-        "incident.service.name == 'shop' && incident.integration.type == 'prometheus'",
-        "incident.event_count > 1 ? incident.urgency == 'high' : false",
-        "string(incident.number) == '7' && int('7') == incident.number",
-        "incident.first_seen < '2026-11-21T10:00:00Z'",
-        "change == null",
-        "incident.custom_details.big > 1.0",
-        "incident.custom_details.teams == 1 || true",
-    ] {
+    for yes in TRUE {
         assert_eq!(holds(yes), Ok(true), "{yes}");
     }
     for no in
         ["false", "incident.severity == 'info'", "incident.custom_details.team == 1", "incident.custom_details.empty == 'x'"]
     {
         assert_eq!(holds(no), Ok(false), "{no}");
+    }
+}
+
+/// A tree without the numbers of its nodes.
+fn shape(expr: &cel::IdedExpr) -> String {
+    let text = format!("{expr:?}");
+    text.split("id: ").map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit())).collect()
+}
+
+#[test]
+fn the_parser_that_is_used_agrees_with_the_one_that_is_documented() {
+    for condition in TRUE {
+        let used = cel::parser::PrattParser::new().parse(condition).unwrap();
+        let documented = cel::parser::Parser::new().parse(condition).unwrap();
+        assert_eq!(shape(&used), shape(&documented), "{condition}");
     }
 }
 

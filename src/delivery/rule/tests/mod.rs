@@ -1,6 +1,7 @@
 //! Rules as users write them, and what becomes of them.
 
 mod conditions;
+mod documented;
 mod pacing;
 mod planning;
 mod reading;
