@@ -2,15 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use proptest::prelude::*;
-
 use super::*;
 
 /// Why a template fails: when it is parsed, or when it runs; in time.
 fn refused(source: &str) -> String {
     let begun = Instant::now();
     let why = text(source, &page(|_| {})).map(|made| made.len());
-    // Far above what it takes (see `what_the_worst_takes`): machines that build are busy.
+    // Far above what it takes (`work::what_the_worst_takes`): machines that build are busy.
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     why.unwrap_err()
 }
@@ -45,6 +43,11 @@ fn loops_and_recursion_end() {
     assert!(refused("{{ range 2000000000 }}x{{ end }}").contains("10000 times"));
     assert!(refused("{{ range 2000 }}{{ range 2000 }}{{ end }}{{ end }}").contains("10000 times"));
     assert!(refused("{{ define \"a\" }}{{ template \"a\" . }}{{ end }}{{ template \"a\" . }}").contains("too deeply"));
+    let parentheses = format!("{}.{}", "(".repeat(90), ")".repeat(90));
+    let deep = format!(
+        "{{{{ define \"a\" }}}}{{{{ with {parentheses} }}}}{{{{ template \"a\" {parentheses} }}}}{{{{ end }}}}{{{{ end }}}}{{{{ template \"a\" . }}}}"
+    );
+    assert!(refused(&deep).contains("too deeply"));
     let tree: String = (0..40)
         .map(|n| format!("{{{{ define \"t{n}\" }}}}{{{{ template \"t{0}\" }}}}{{{{ template \"t{0}\" }}}}{{{{ end }}}}", n + 1))
         .collect();
@@ -196,123 +199,4 @@ fn details_that_are_too_large_are_left_out_and_the_rest_is_told() {
         json("{\"c\": {{ json .change.custom_details }}, \"n\": {{ len .notes }}}", &told).unwrap(),
         serde_json::json!({"c": {}, "n": 1})
     );
-}
-
-#[test]
-#[ignore = "measures"]
-fn what_the_worst_takes() {
-    let fill = "{{ $x := printf \"%60000d\" 1 }}{{ $y := print $x }}";
-    let each = |what: &str| format!("{fill}{{{{ range 10000 }}}}{}{{{{ end }}}}", what.repeat(1000));
-    let ballast = page(|incident| {
-        incident.details = details(&serde_json::json!({"a": (0..30_000).collect::<Vec<_>>(), "b": "y".repeat(60_000)}))
-    });
-    for (name, source) in [
-        ("doubling", "{{ $x := \"ab\" }}{{ range 28 }}{{ $x = print $x $x }}{{ end }}".to_owned()),
-        ("compare long texts", each("{{ if eq $x $y }}{{ end }}")),
-        ("slice long texts", each("{{ $x = slice $x 1 }}")),
-        ("slice a list", each("{{ $z := slice $.incident.custom_details.a 1 }}")),
-        ("show a list", each("{{ $z := len (slice $.incident.custom_details.a 20000) }}")),
-        ("not", each("{{ if not $x }}{{ end }}")),
-        ("variables", each("{{ $z := $x }}")),
-        ("formats", format!("{{{{ range 10000 }}}}{{{{ $z := printf \"{}\" 1 }}}}{{{{ end }}}}", "%[1]2000d".repeat(32))),
-        (
-            "quotes",
-            format!("{fill}{{{{ range 10000 }}}}{{{{ $z := len (print {}) }}}}{{{{ end }}}}", "(slice $x 0 4000) ".repeat(16)),
-        ),
-        ("outputs", format!("{{{{ range 10000 }}}}{}{{{{ end }}}}", "{{ $.id }}".repeat(10))),
-        ("json", "{{ range 10000 }}{{ $z := json $.incident }}{{ end }}".to_owned()),
-        ("a large incident", "{{ len .incident.custom_details.a }}".to_owned()),
-        ("one that is too large", "{{ json .incident }}".to_owned()),
-    ] {
-        let template = Template::parse(&source, Body::Text).unwrap();
-        let begun = Instant::now();
-        let made = template.render(&ballast, "dlv_1").map(|made| made.body.len());
-        eprintln!("{name:20} {:>8.1?} {made:?}", begun.elapsed());
-    }
-}
-
-/// Pieces of templates, well-formed or not.
-fn pieces() -> impl Strategy<Value = String> {
-    let piece = prop::sample::select(vec![
-        "{{",
-        "}}",
-        "{{-",
-        "-}}",
-        " ",
-        ".",
-        ".title",
-        ".incident",
-        ".Reports",
-        "$",
-        "$x",
-        ":=",
-        "=",
-        "|",
-        "(",
-        ")",
-        "if ",
-        "else ",
-        "end",
-        "range ",
-        "with ",
-        "define \"a\"",
-        "template \"a\"",
-        "block \"a\" .",
-        "break",
-        "continue",
-        "printf ",
-        "print ",
-        "json ",
-        "get ",
-        "index ",
-        "slice ",
-        "len ",
-        "eq ",
-        "and ",
-        "or ",
-        "not ",
-        "call ",
-        "html ",
-        "\"%s\" ",
-        "\"%[1]*d\" ",
-        "1 ",
-        "-1 ",
-        "9999999999 ",
-        "1e400 ",
-        "'a' ",
-        "nil ",
-        "true ",
-        "`raw` ",
-        "/* c */",
-        "\"",
-        "\\",
-        "{",
-        "}",
-        "[",
-        "]",
-        ":",
-        ",",
-        "\n",
-        "é",
-        "\u{1}",
-        "\u{2}",
-        "0x1p-2 ",
-        "{{end}}",
-        "{{if .title}}",
-        "{{range 3}}",
-        "{{.title}}",
-    ]);
-    proptest::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
-}
-
-proptest! {
-    #[test]
-    fn no_template_panics(source in pieces()) {
-        for body in [Body::Json, Body::Text] {
-            if let Ok(template) = Template::parse(&source, body) {
-                let _ = template.try_out(About::Incident);
-                let _ = template.render(&page(|_| {}), "dlv_1");
-            }
-        }
-    }
 }

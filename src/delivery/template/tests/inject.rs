@@ -153,3 +153,72 @@ fn a_body_of_text_shows_values_as_they_are() {
     let said = text("{{ .title }} {{ json .title }} {{ js .title }} {{ html .title }}", &titled("a\"<b>\n")).unwrap();
     assert_eq!(said, "a\"<b>\n \"a\\\"<b>\\n\" a\\\"\\u003Cb\\u003E\\u000A a&#34;&lt;b&gt;\n");
 }
+
+/// What stands between quotes, and what stands without; right and wrong.
+const QUOTED: [&str; 9] = [
+    "{{ .title }}",
+    "a {{ js .title }} b",
+    "{{ json .title }}",
+    "{{ html .title }}{{ urlquery .title }}",
+    "{{ printf \"%q\" .title }}",
+    "{{ .incident }}",
+    "\\\\{{ .title }}",
+    "{{ range .incident.links }}{{ $.title }},{{ end }}",
+    "plain",
+];
+const BARE: [&str; 12] = [
+    "{{ json .title }}",
+    "{{ len .title }}",
+    "{{ json .incident }}",
+    "{{ .incident.number }}",
+    "\"{{ .title }}\"",
+    "{{ .title }}",
+    "\"{{ .title }}",
+    "{{ .title }}\"",
+    "{{ printf \"%q\" .title }}",
+    "{{ js (json .title) }}",
+    "[{{ range $i, $l := .incident.links }}{{ if $i }},{{ end }}{{ json $.title }}{{ end }}]",
+    "\"\\{{ .title }}\"",
+];
+
+/// JSON templates, most of them well-formed.
+fn templates() -> impl Strategy<Value = String> {
+    let quoted = || prop::sample::select(QUOTED.to_vec()).prop_map(|inside| format!("\"{inside}\""));
+    let leaf = prop_oneof![3 => quoted(), 1 => prop::sample::select(BARE.to_vec()).prop_map(str::to_owned)];
+    leaf.prop_recursive(3, 12, 4, move |value| {
+        let member = (quoted(), value.clone(), 0..100).prop_map(|(name, value, n)| format!("\"{n}{}: {value}", &name[1..]));
+        prop_oneof![
+            proptest::collection::vec(value, 0..4).prop_map(|items| format!("[{}]", items.join(", "))),
+            proptest::collection::vec(member, 0..4).prop_map(|members| format!("{{{}}}", members.join(",\n"))),
+        ]
+    })
+}
+
+/// What a value is, whatever its texts say.
+fn shape(value: &Json) -> String {
+    let mut parts: Vec<String> = match value {
+        Json::Object(members) => members.values().map(shape).collect(),
+        Json::Array(items) => items.iter().map(shape).collect(),
+        Json::String(_) => return "text".to_owned(),
+        Json::Number(_) => return "number".to_owned(),
+        other => return other.to_string(),
+    };
+    parts.sort();
+    format!("{}({})", if value.is_object() { "object" } else { "list" }, parts.join(" "))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn what_an_alert_says_changes_no_shape(source in templates(), parts in proptest::collection::vec(prop::sample::select(attacks()), 1..4)) {
+        let attack = format!("x{}", parts.concat());
+        let (plain, attacked) = (json(&source, &titled("x")), json(&source, &titled(&attack)));
+        match (plain, attacked) {
+            (Ok(plain), Ok(attacked)) => prop_assert_eq!(shape(&plain), shape(&attacked), "{}", source),
+            (Ok(_), Err(why)) => prop_assert!(why.contains("twice") || why.contains("64 KiB"), "{}: {}", source, why),
+            (Err(_), Ok(attacked)) => prop_assert!(false, "{}: only the attack gets through: {}", source, attacked),
+            (Err(_), Err(_)) => {}
+        }
+    }
+}

@@ -8,6 +8,7 @@ mod language;
 mod named;
 mod settings;
 mod view;
+mod work;
 
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
