@@ -9,7 +9,6 @@
 
 mod again;
 mod bell;
-mod gate;
 mod lane;
 mod mail;
 pub mod message;
@@ -17,6 +16,7 @@ mod plan;
 mod router;
 mod send;
 mod settle;
+mod sweep;
 mod turn;
 
 use std::collections::HashMap;

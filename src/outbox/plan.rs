@@ -5,18 +5,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::gate::{Pace, quiet_until};
 use super::message::{self, Context};
+use super::sweep;
 use crate::delivery::destination::Destination;
 use crate::delivery::message::{Message, Occasion};
-use crate::delivery::rule::{Answer, Facts as Judged, Rule, Seen};
+use crate::delivery::rule::{Answer, Facts as Judged, Pace, Rule, Seen, quiet_until};
 use crate::id::{self, Kind};
 use crate::ingest::snapshot::{Snapshot, StoredRule};
 use crate::provider::OWN;
 use crate::store::outbox::route::{Notice, Plan};
-use crate::store::outbox::{NewDelivery, Page, Thread};
+use crate::store::outbox::{NewDelivery, Page, Thread, Watch};
 use crate::store::{changes, incidents};
 use crate::time::Timestamp;
 
@@ -94,6 +93,9 @@ impl Planner<'_, '_> {
         let Some(row) = self.notice.incident_id.and_then(|id| self.facts.incidents.get(&id)).cloned() else { return };
         let message = message::of_incident(&self.facts.context, &row, self.occasion, at);
         let mut routes = self.by_rules(&message, Some(&row));
+        if self.occasion == Occasion::Resolved {
+            self.planned.plan.over.extend(self.notice.incident_id);
+        }
         self.by_threads(&mut routes);
         if self.occasion == Occasion::Triggered && routes.is_empty() {
             self.planned.unrouted.push(self.notice.tenant_id.clone());
@@ -131,6 +133,9 @@ impl Planner<'_, '_> {
             if pages && !matches!(self.occasion, Occasion::Triggered | Occasion::Updated | Occasion::Change) {
                 continue;
             }
+            if self.occasion == Occasion::Triggered && rule.rule.enabled && sweep::is_needed(&rule.rule) {
+                self.watch(&rule);
+            }
             let seen = Seen { message: &whole, after: None, paged: self.has_paged(&rule.id) };
             let Answer::Yes { occasion, notes } = rule.rule.wants(&seen, &judged) else { continue };
             let mut fresh = self.reached(&rule.rule, row);
@@ -150,6 +155,21 @@ impl Planner<'_, '_> {
             }
         }
         routes
+    }
+
+    /// Has the rule look at the incident again as time goes by.
+    fn watch(&mut self, rule: &Arc<StoredRule>) {
+        let Some(incident_id) = self.notice.incident_id else { return };
+        let quiet = quiet_until(&rule.rule.quiet_windows, self.facts.now);
+        let since = quiet.unwrap_or(self.facts.now);
+        self.planned.plan.watches.push(Watch {
+            rule_id: rule.id.to_string(),
+            incident_id,
+            tenant_id: self.notice.tenant_id.clone(),
+            started_at: since.0,
+            due_at: since.0,
+            state: "[]".to_owned(),
+        });
     }
 
     /// The destinations that a rule tells at once, of those that are there and are told anything.
@@ -195,7 +215,7 @@ impl Planner<'_, '_> {
 
     /// Whether an incident is a page too many of its key, and until when; notes the page otherwise.
     fn deduped(&mut self, rule: &Arc<StoredRule>, row: Option<&incidents::Incident>) -> Option<Timestamp> {
-        let window: Duration = rule.rule.dedupe_window?;
+        rule.rule.dedupe_window?;
         let row = row.filter(|_| self.occasion == Occasion::Triggered)?;
         let known = self
             .facts
@@ -206,7 +226,7 @@ impl Planner<'_, '_> {
             return None;
         }
         let key = (Arc::clone(&rule.id), row.integration_id.clone(), row.dedup_key.clone());
-        let until = self.facts.paged.get(&key).map(|at| at.plus(window)).filter(|until| *until > self.facts.now);
+        let until = rule.rule.deduped_until(self.facts.paged.get(&key).copied(), self.facts.now);
         // What waits pages at the end, which begins the next window.
         let paged_at = until.unwrap_or(self.facts.now);
         self.facts.paged.insert(key, paged_at);

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::message::Context;
 use super::plan::{self, Facts, Paces, Planned};
-use super::{POLL, settle};
+use super::{POLL, settle, sweep};
 use crate::app::App;
 use crate::store::outbox::route::{self, Notice};
 use crate::store::outbox::{Thread, read};
@@ -74,7 +74,7 @@ impl Router {
             }
         };
         let now = self.app.clock.now();
-        let settled = self.settle(conn, now)?;
+        let settled = self.settle(conn, now)? | self.watch(conn, now)?;
         let notices = route::notices(conn, BATCH)?;
         if notices.is_empty() {
             return Ok(settled);
@@ -85,6 +85,7 @@ impl Router {
             tracing::debug!(tenant = %tenant_id, "no rule tells anybody of an incident");
             self.app.metrics.delivery.unrouted();
         }
+        let watched = !plan.watches.is_empty();
         for (why, count) in held {
             self.app.metrics.delivery.held(why, count);
         }
@@ -93,7 +94,7 @@ impl Router {
         woken.dedup();
         self.write(conn, move |conn| route::write(conn, &plan))?;
         self.app.outbox.wake_all(woken);
-        Ok(notices.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX) || settled)
+        Ok(notices.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX) || settled || watched)
     }
 
     fn plan(&mut self, conn: &mut Conn, notices: &[Notice], now: Timestamp) -> Result<Planned> {
@@ -123,6 +124,20 @@ impl Router {
         let context = Context { snapshot: &snapshot, public_url: self.app.public_url() };
         let mut facts = Facts { context, incidents, changes, threads, paged, now };
         Ok(plan::plan(notices, &mut facts, &mut self.paces))
+    }
+
+    /// Does what time alone brings about.
+    fn watch(&self, conn: &mut Conn, now: Timestamp) -> Result<bool> {
+        if route::next_watch(conn)?.is_none_or(|at| at > now.0) {
+            return Ok(false);
+        }
+        let snapshot = self.app.directory.snapshot();
+        let context = Context { snapshot: &snapshot, public_url: self.app.public_url() };
+        let (plan, more) = sweep::sweep(conn, &context, now)?;
+        let woken: Vec<String> = plan.threads.iter().map(|thread| thread.destination_id.clone()).collect();
+        self.write(conn, move |conn| route::write(conn, &plan))?;
+        self.app.outbox.wake_all(woken);
+        Ok(more)
     }
 
     /// Ends holds that are over.

@@ -10,7 +10,7 @@ use crate::delivery::destination::Destination;
 use crate::delivery::message::{Message, Occasion};
 use crate::delivery::thread::{self, State};
 use crate::id;
-use crate::store::outbox::{Attempt, Breaker as Kept, Delivery, Progress, Thread, Turned, lane, read};
+use crate::store::outbox::{Attempt, Breaker as Kept, Delivery, Progress, Thread, Turned, lane, read, route};
 use crate::store::{Conn, Result};
 use crate::time::Timestamp;
 
@@ -150,6 +150,11 @@ impl Turn {
             progress.push(self.progress(done, thread, kept, outcome));
         }
         lane::progressed(conn, &progress)?;
+        let given_up = |done: &&&Done| matches!(done.end, End::Dead(_) | End::Gone(_));
+        let incidents: Vec<i64> = done.iter().filter(given_up).filter_map(|done| done.work.delivery.incident_id).collect();
+        if !incidents.is_empty() {
+            route::look_again(conn, &incidents, self.now.0)?;
+        }
         let unfinished = lane::unfinished(conn, &self.destination.id, &subjects)?;
         for thread in &mut threads {
             let any = unfinished.iter().any(|delivery| delivery.subject == thread.subject);

@@ -85,6 +85,29 @@ pub fn dead(conn: &mut Conn, tenant_id: &str, filter: &Filter, limit: i64) -> Re
     Ok(query.select(Delivery::as_select()).order(deliveries::id).limit(limit).load(conn)?)
 }
 
+/// A delivery, as far as what comes after it depends on it.
+#[derive(Queryable, Clone, Debug)]
+pub struct Standing {
+    /// Where it went.
+    pub destination_id: String,
+    /// What it told.
+    pub event: String,
+    /// Where it stands.
+    pub status: String,
+    /// When it was made.
+    pub created_at: i64,
+}
+
+/// Where the deliveries about an incident stand.
+///
+/// # Errors
+/// The query failed.
+pub fn told(conn: &mut Conn, incident: i64) -> Result<Vec<Standing>> {
+    let of = deliveries::table.filter(deliveries::incident_id.eq(incident)).filter(deliveries::incident_id.is_not_null());
+    let columns = (deliveries::destination_id, deliveries::event, deliveries::status, deliveries::created_at);
+    Ok(of.select(columns).order(deliveries::id).load(conn)?)
+}
+
 /// The attempts of a delivery, the first one first.
 ///
 /// # Errors

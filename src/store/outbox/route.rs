@@ -46,6 +46,8 @@ pub struct Plan {
     pub watches: Vec<Watch>,
     /// Those that are over: rule and incident.
     pub unwatched: Vec<(String, i64)>,
+    /// Incidents that are over, and not looked at again by any rule.
+    pub over: Vec<i64>,
     /// Notices that are dealt with.
     pub done: Vec<i64>,
 }
@@ -140,6 +142,16 @@ pub fn watches_due(conn: &mut Conn, now: i64, limit: i64) -> Result<Vec<Watch>> 
     Ok(due.select(Watch::as_select()).load(conn)?)
 }
 
+/// Has an incident looked at again by its rules at once: what became of a delivery may be for them to know.
+///
+/// # Errors
+/// The update failed.
+pub fn look_again(conn: &mut Conn, incidents: &[i64], now: i64) -> Result<()> {
+    let of = watches::table.filter(watches::incident_id.eq_any(incidents)).filter(watches::due_at.gt(now));
+    diesel::update(of).set(watches::due_at.eq(now)).execute(conn)?;
+    Ok(())
+}
+
 /// When the next watch is due.
 ///
 /// # Errors
@@ -174,9 +186,13 @@ pub fn write(conn: &mut Conn, plan: &Plan) -> Result<()> {
     insert!(conn, "watches (rule_id, incident_id, tenant_id, started_at, due_at, state)", &plan.watches, |row| [
         Text: row.rule_id.as_str(), Int: row.incident_id, Text: row.tenant_id.as_str(), Int: row.started_at, Int: row.due_at,
         Text: row.state.as_str(),
-    ], "ON CONFLICT (rule_id, incident_id) DO UPDATE SET due_at = excluded.due_at, state = excluded.state");
+    ], "ON CONFLICT (rule_id, incident_id) DO UPDATE SET started_at = excluded.started_at, due_at = excluded.due_at, \
+         state = excluded.state");
     for (rule_id, incident_id) in &plan.unwatched {
         diesel::delete(watches::table.find((rule_id, incident_id))).execute(conn)?;
+    }
+    for over in plan.over.chunks(500) {
+        diesel::delete(watches::table.filter(watches::incident_id.eq_any(over))).execute(conn)?;
     }
     for done in plan.done.chunks(500) {
         diesel::delete(outbox::table.filter(outbox::id.eq_any(done))).execute(conn)?;

@@ -4,6 +4,7 @@ mod crash;
 mod hostile;
 mod lanes;
 mod order;
+mod rules;
 
 use serde_json::{Value, json};
 
