@@ -227,15 +227,15 @@ impl Planner<'_, '_> {
         }
         let key = (Arc::clone(&rule.id), row.integration_id.clone(), row.dedup_key.clone());
         let until = rule.rule.deduped_until(self.facts.paged.get(&key).copied(), self.facts.now);
-        // What waits pages at the end, which begins the next window.
-        let paged_at = until.unwrap_or(self.facts.now);
-        self.facts.paged.insert(key, paged_at);
-        self.planned.plan.pages.push(Page {
-            rule_id: rule.id.to_string(),
-            integration_id: row.integration_id.clone(),
-            dedup_key: row.dedup_key.clone(),
-            paged_at: paged_at.0,
-        });
+        if until.is_none() {
+            self.facts.paged.insert(key, self.facts.now);
+            self.planned.plan.pages.push(Page {
+                rule_id: rule.id.to_string(),
+                integration_id: row.integration_id.clone(),
+                dedup_key: row.dedup_key.clone(),
+                paged_at: self.facts.now.0,
+            });
+        }
         until
     }
 

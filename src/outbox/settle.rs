@@ -4,7 +4,7 @@ use crate::delivery::message::{Message, Occasion};
 use crate::delivery::thread::{self, State};
 use crate::id::{self, Kind};
 use crate::incident::Status;
-use crate::store::outbox::{NewDelivery, Progress, Thread, lane, read, route};
+use crate::store::outbox::{NewDelivery, Page, Progress, Thread, lane, read, route};
 use crate::store::{Conn, Result};
 use crate::time::Timestamp;
 
@@ -30,7 +30,7 @@ pub fn settle(conn: &mut Conn, context: &Context<'_>, now: Timestamp) -> Result<
     let numbers: Vec<i64> = over.iter().filter_map(|thread| thread.incident_id).collect();
     let incidents = read::incidents(conn, &numbers)?;
     let mut deliveries: Vec<NewDelivery> = Vec::new();
-    let (mut merged, mut threads, mut woken) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut merged, mut threads, mut woken, mut pages) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for mut thread in over {
         let waiting = lane::unfinished(conn, &thread.destination_id, &[thread.subject.as_str()])?;
         merged.extend(waiting.into_iter().map(|delivery| Progress {
@@ -51,6 +51,13 @@ pub fn settle(conn: &mut Conn, context: &Context<'_>, now: Timestamp) -> Result<
             message.notes.push(waited(thread.held_by.as_deref()));
             deliveries.push(delivery(&thread, row.id.clone(), occasion, &message, now));
         }
+        // What waited for the end of a dedupe window begins the next one.
+        if let (Some("dedupe"), Some(rule_id), Some(row), true) =
+            (thread.held_by.as_deref(), &thread.rule_id, row, deliveries.len() > before)
+        {
+            let (integration_id, dedup_key) = (row.integration_id.clone(), row.dedup_key.clone());
+            pages.push(Page { rule_id: rule_id.clone(), integration_id, dedup_key, paged_at: now.0 });
+        }
         thread.due_at = (deliveries.len() > before).then_some(now.0);
         if thread.due_at.is_some() {
             woken.push(thread.destination_id.clone());
@@ -59,7 +66,7 @@ pub fn settle(conn: &mut Conn, context: &Context<'_>, now: Timestamp) -> Result<
         threads.push(thread);
     }
     lane::progressed(conn, &merged)?;
-    route::write(conn, &route::Plan { deliveries, ..route::Plan::default() })?;
+    route::write(conn, &route::Plan { deliveries, pages, ..route::Plan::default() })?;
     route::settled(conn, &threads)?;
     woken.sort();
     woken.dedup();

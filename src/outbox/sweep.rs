@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::message::{self, Context};
 use super::settle::delivery;
 use crate::delivery::message::Occasion;
-use crate::delivery::rule::{Answer, Delivery as Told, Facts, Page, Progress, Rule, Seen, quiet_until};
+use crate::delivery::rule::{Answer, Delivery as Told, Due, Facts, Page, Progress, Rule, Seen, quiet_until};
 use crate::ingest::snapshot::StoredRule;
 use crate::store::incidents::Incident;
 use crate::store::outbox::read::{self, Standing};
@@ -62,7 +62,9 @@ impl Sweep<'_, '_> {
         let deliveries: Vec<Told<'_>> = rule.rule.reaches().into_iter().filter_map(|id| self.standing(id, since)).collect();
         let page =
             Page { since, acknowledged_at: self.row.acknowledged_at.map(Timestamp), resolved_at: None, deliveries: &deliveries };
-        let due = rule.rule.due(&page, self.now);
+        // A rule that tells of no pages has no steps of one.
+        let pages = rule.rule.events.iter().any(|asked| asked.occasion == Occasion::Triggered);
+        let due = if pages { rule.rule.due(&page, self.now) } else { Due::default() };
         for id in &due.destinations {
             self.tell(id, Occasion::Triggered, Vec::new());
         }

@@ -209,7 +209,11 @@ async fn a_condition_chooses_and_a_broken_one_delivers(database: Database) {
     let (ops, one) = unknown(&service, "ops").await;
     let (broken, two) = unknown(&service, "broken").await;
     rule(&service, json!({"name": "disks", "destinations": [one], "condition": "incident.dedup_key.startsWith('disk')"})).await;
-    rule(&service, json!({"name": "odd", "destinations": [two], "condition": "incident.nothing_of_that_name == 1"})).await;
+    rule(
+        &service,
+        json!({"name": "odd", "destinations": [two], "condition": "incident.custom_details.nothing_of_that_name == 1"}),
+    )
+    .await;
     let tool = sender(&service).await;
     send(&service, &tool, "trigger", "cpu").await;
     send(&service, &tool, "trigger", "disk-1").await;
