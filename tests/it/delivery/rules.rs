@@ -43,7 +43,7 @@ fn told(receiver: &Receiver, key: &str) -> Vec<String> {
 async fn expect(receiver: &Receiver, key: &str, events: &[&str]) {
     eventually(async || {
         let told = told(receiver, key);
-        if told == events { Ok(()) } else { Err(format!("{key}: {told:?}, and not {events:?}")) }
+        if told == events { Ok(()) } else { Err(format!("{key}: {told:?}, and not {events:?}: {:?}", receiver.told())) }
     })
     .await;
 }
