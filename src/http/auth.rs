@@ -30,7 +30,7 @@ pub enum Scope {
     IntegrationsRead,
     /// Change them, and see their keys.
     IntegrationsWrite,
-    /// Read destinations, rules and deliveries.
+    /// Read destinations and rules.
     DestinationsRead,
     /// Change them: decide who is told, and thereby who learns of incidents.
     DestinationsWrite,

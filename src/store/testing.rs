@@ -223,3 +223,18 @@ pub fn plant_rule(conn: &mut Conn, tenant: &str, called: &str, destination: &str
     super::rules::insert(conn, &row).unwrap();
     row
 }
+
+/// A delivery to a destination; finished, or still to be made.
+pub fn plant_delivery(conn: &mut Conn, tenant: &str, destination: &str, finished: bool) -> String {
+    use super::schema::deliveries::dsl::*;
+    let new = crate::id::new(Kind::Delivery);
+    diesel::insert_into(deliveries)
+        .values((
+            (id.eq(crate::id::number(&new)), tenant_id.eq(tenant), destination_id.eq(destination), subject.eq(&new)),
+            (event.eq("incident.triggered"), status.eq(if finished { "delivered" } else { "pending" }), message.eq("{}")),
+            (attempts.eq(0), failures.eq(0), created_at.eq(1), tried_since.eq(1), finished_at.eq(finished.then_some(5))),
+        ))
+        .execute(conn)
+        .unwrap();
+    new
+}

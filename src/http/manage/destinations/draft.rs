@@ -12,7 +12,7 @@ use crate::http::manage::unknown;
 use crate::secret::Secret;
 use crate::store::destinations::Destination;
 
-/// Characters of a URL and of a header field's value.
+/// Characters of a URL, and of a header field's value.
 const URL_MAX: usize = 4000;
 const HEADER_MAX: usize = 4000;
 /// Header fields of one destination.
@@ -24,13 +24,14 @@ const REST_MAX: i64 = 86_400;
 const RATE_LIMIT_MAX: i64 = 1_000_000;
 /// What stands in an answer where a secret was.
 pub const MASK: &str = "***";
+const MASKED: &str = "is masked: send it whole, or leave it out to keep what is set";
 
 /// What can be shown of a destination and not be set.
 const READ_ONLY: [&str; 9] =
     ["id", "kind", "signing_secrets", "problem", "disabled_why", "rule", "created_by", "created_at", "updated_at"];
 
-/// The values that a body names of a set of named ones: null takes one away; null for the whole set takes all away.
-type Named<T> = Option<Option<Vec<(String, Option<T>)>>>;
+/// Header fields that a body names: null takes one away; null for all of them takes all away.
+type Headers = Option<Option<Vec<(String, Option<Secret>)>>>;
 
 /// The settings that a body names; the outer `None`: not named, the inner: null, none or the default.
 pub struct Draft {
@@ -42,10 +43,11 @@ pub struct Draft {
     pub is_default: Option<bool>,
     url: Option<Option<Secret>>,
     token: Option<Option<Secret>>,
-    headers: Named<Secret>,
+    headers: Headers,
     basic_auth: Option<Option<(String, Secret)>>,
     options: Option<Map<String, Value>>,
     signature_header: Option<Option<String>>,
+    /// As they are stored; null takes one away.
     templates: Option<Option<Map<String, Value>>>,
     include: Option<&'static str>,
     enabled: Option<bool>,
@@ -65,7 +67,7 @@ pub struct Creation {
 }
 
 impl Creation {
-    /// Reads the body of `POST /destinations`.
+    /// Reads the body of `POST /destinations`. Templates are tried, which is work.
     ///
     /// # Errors
     /// Everything that is wrong with it.
@@ -93,7 +95,7 @@ fn channel_of(fields: &mut Fields, kind: &str) -> Option<&'static dyn Channel> {
 }
 
 impl Draft {
-    /// Reads the body of `PATCH /destinations/{id}`.
+    /// Reads the body of `PATCH /destinations/{id}`. Templates are tried, which is work.
     ///
     /// # Errors
     /// Everything that is wrong with it.
@@ -140,6 +142,7 @@ impl Draft {
     /// Whether it changes what a message is sent with.
     pub fn is_of_sending(&self) -> bool {
         !self.secrets().is_empty()
+            || self.templates.is_some()
             || self.options.is_some()
             || self.signature_header.is_some()
             || self.signing_secret.as_ref().is_some_and(Option::is_some)
@@ -182,7 +185,7 @@ impl Draft {
             let mut all: Map<String, Value> = serde_json::from_str(&row.templates).unwrap_or_default();
             for (name, template) in templates.iter().flatten() {
                 all.remove(name);
-                all.extend(Some((name.clone(), template.clone())).filter(|(_, template)| !template.is_null()));
+                all.extend((!template.is_null()).then(|| (name.clone(), template.clone())));
             }
             let all = if templates.is_some() { all } else { Map::new() };
             row.templates = Value::Object(all).to_string();
@@ -221,36 +224,27 @@ fn object(value: Value) -> Map<String, Value> {
 fn secret(fields: &mut Fields, name: &'static str, max: usize) -> Option<Option<Secret>> {
     let text = fields.text(name, max)?;
     if text.as_ref().is_some_and(|text| text.contains(MASK)) {
-        fields.problem(name, "is masked: send it whole, or leave it out to keep what is set");
+        fields.problem(name, MASKED);
         return None;
     }
     Some(text.map(Secret::new))
 }
 
-/// An object of texts, each with at most `max` characters.
-fn named(fields: &mut Fields, name: &'static str, max: usize) -> Named<String> {
-    let Some(map) = fields.object(name)?.map(object) else { return Some(None) };
+fn headers(fields: &mut Fields) -> Headers {
+    let Some(map) = fields.object("headers")?.map(object) else { return Some(None) };
+    if map.len() > HEADERS_MAX {
+        fields.problem("headers", format!("must be at most {HEADERS_MAX}"));
+    }
     let mut all = Vec::new();
-    for (key, value) in map {
+    for (name, value) in map {
         match value {
-            Value::Null => all.push((key, None)),
-            Value::String(text) if text == MASK => {
-                fields.problem(format!("{name}.{key}"), "is masked: send it whole, or leave it out to keep what is set");
-            }
-            Value::String(text) if text.chars().count() <= max && !text.contains('\0') => all.push((key, Some(text))),
-            _ => fields.problem(format!("{name}.{key}"), format!("must be a text of at most {max} characters, or null")),
+            Value::Null => all.push((name, None)),
+            Value::String(text) if text.contains(MASK) => fields.problem(format!("headers.{name}"), MASKED),
+            Value::String(text) if text.chars().count() <= HEADER_MAX => all.push((name, Some(Secret::new(text)))),
+            _ => fields.problem(format!("headers.{name}"), format!("must be a text of at most {HEADER_MAX} characters, or null")),
         }
     }
     Some(Some(all))
-}
-
-fn headers(fields: &mut Fields) -> Named<Secret> {
-    let headers = named(fields, "headers", HEADER_MAX)?;
-    if headers.as_ref().is_some_and(|headers| headers.len() > HEADERS_MAX) {
-        fields.problem("headers", format!("must be at most {HEADERS_MAX}"));
-    }
-    let hidden = |(name, value): (String, Option<String>)| (name, value.map(Secret::new));
-    Some(headers.map(|headers| headers.into_iter().map(hidden).collect()))
 }
 
 fn basic_auth(fields: &mut Fields) -> Option<Option<(String, Secret)>> {
@@ -258,24 +252,27 @@ fn basic_auth(fields: &mut Fields) -> Option<Option<(String, Secret)>> {
     let text = |name: &str| given.get(name).and_then(Value::as_str).filter(|text| text.len() <= SECRET_MAX);
     let only = given.as_object().is_some_and(|map| map.keys().all(|key| key == "user" || key == "password"));
     match (text("user"), text("password")) {
-        (_, Some(MASK)) => fields.problem("basic_auth.password", "is masked: send it whole, or leave basic_auth out"),
+        (_, Some(MASK)) => fields.problem("basic_auth.password", MASKED),
         (Some(user), Some(password)) if only => return Some(Some((user.to_owned(), Secret::new(password)))),
         _ => fields.problem("basic_auth", "must be an object of two texts: user and password"),
     }
     None
 }
 
-/// Templates as they are given, those that are taken away among them; each is tried out.
+/// Templates that work, as far as trying them shows.
 fn templates(fields: &mut Fields) -> Option<Option<Map<String, Value>>> {
     let Some(given) = fields.object("templates")?.map(object) else { return Some(None) };
-    let mut set = given.clone();
-    set.retain(|_, template| !template.is_null());
-    if let Err(problems) = template::Settings::from_json(&set) {
-        for problem in problems {
-            fields.problem(format!("templates.{}", problem.field), problem.message);
+    match template::Settings::from_json(&given) {
+        Ok(settings) => {
+            let mut stored = settings.to_json();
+            stored.extend(given.into_iter().filter(|(_, template)| template.is_null()));
+            Some(Some(stored))
+        }
+        Err(problems) => {
+            problems.into_iter().for_each(|problem| fields.problem(format!("templates.{}", problem.field), problem.message));
+            None
         }
     }
-    Some(Some(given))
 }
 
 fn breaker_rest(fields: &mut Fields) -> Option<Option<i64>> {

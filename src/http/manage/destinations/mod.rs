@@ -8,7 +8,7 @@ mod write;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
-use self::draft::Creation;
+use self::draft::{Creation, Draft};
 use self::write::{Maker, SIGNED};
 use super::change;
 use super::fields::Fields;
@@ -29,7 +29,8 @@ pub async fn create(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     caller.need(Scope::DestinationsWrite)?;
-    let creation = Creation::read(Fields::read(&request, payload).await?)?;
+    let fields = Fields::read(&request, payload).await?;
+    let creation = off_thread(move || Creation::read(fields)).await?;
     let generates = creation.channel.kind() == SIGNED && creation.draft.signing_secret.is_none();
     let generated = generates.then(signing_secrets::generate).transpose()?;
     let secret = generated.clone().or_else(|| creation.draft.signing_secret.clone().flatten());
@@ -41,6 +42,11 @@ pub async fn create(
         map.insert("rule".into(), rule.map(|rule| json!({"id": rule.id, "name": rule.name})).into());
     }
     Ok(HttpResponse::Created().json(answer))
+}
+
+/// Reads what takes some work to check, without holding up other requests.
+async fn off_thread<T: Send + 'static>(read: impl FnOnce() -> Result<T, ApiError> + Send + 'static) -> Result<T, ApiError> {
+    web::block(read).await.map_err(|error| ApiError::Internal(error.to_string()))?
 }
 
 /// `GET /destinations`
@@ -87,8 +93,9 @@ pub async fn update(
     caller.need(Scope::DestinationsWrite)?;
     let id = id_of(Kind::Destination, &path)?;
     let fields = Fields::read(&request, payload).await?;
+    let draft = off_thread(move || Draft::read_patch(fields)).await?;
     let maker = Maker::of(&app, &caller);
-    let loaded = change::commit(&app, move |conn| maker.patch(conn, &id, fields)).await?;
+    let loaded = change::commit(&app, move |conn| maker.patch(conn, &id, &draft)).await?;
     Ok(HttpResponse::Ok().json(view::destination(&app, &loaded)))
 }
 

@@ -104,10 +104,9 @@ impl Maker {
     /// Changes a destination as a body says.
     ///
     /// # Errors
-    /// There is none, the body is wrong, the name is taken, nothing can be sent with the settings, or a statement failed.
-    pub fn patch(&self, conn: &mut Conn, id: &str, fields: Fields) -> Result<Loaded, ApiError> {
+    /// There is none, the name is taken, nothing can be sent with the settings, or a statement failed.
+    pub fn patch(&self, conn: &mut Conn, id: &str, draft: &Draft) -> Result<Loaded, ApiError> {
         let mut row = self.find(conn, id)?;
-        let draft = Draft::read_patch(fields)?;
         let before = view::settings(&self.sealer, &row);
         draft.apply(&mut row);
         if let Some(name) = draft.name.as_ref().filter(|name| **name != row.name) {
@@ -116,7 +115,7 @@ impl Maker {
             row.live_name = Some(name.clone());
         }
         if draft.is_of_sending() {
-            self.change_sending(&mut row, &draft)?;
+            self.change_sending(&mut row, draft)?;
         }
         let secret = self.change_secret(conn, id, draft.signing_secret.as_ref())?;
         if let Some(is_default) = draft.is_default {

@@ -97,6 +97,7 @@ async fn i9_foreign_ids_do_not_exist_on_any_route() {
             ("tokens", token),
             ("destinations", text(&destination, "id")),
             ("rules", text(&destination["rule"], "id")),
+            ("deliveries", testing::plant_delivery(&mut conn, &place.tenant_id, &text(&destination, "id"), false)),
         ];
         testing::plant_change(&mut conn, &place);
         let mut tried = 0;

@@ -170,7 +170,7 @@ async fn f15_and_every_problem_at_once() {
     }
     let body = json!({
         "kind": "webhok", "name": "", "url": "", "token": 5, "headers": {"X-A": 1}, "basic_auth": {"user": "u"}, "options": [],
-        "templates": {"incidents": "x"}, "include": "all", "enabled": "yes", "default": 1, "breaker_failures": -1,
+        "templates": {"incidents": "x", "change": "{{ .no_such }}"}, "include": "all", "enabled": "yes", "default": 1, "breaker_failures": -1,
         "breaker_rest": "off", "rate_limit_per_minute": "x", "signing_secret": "", "signature_header": 5, "urls": "x",
     });
     let refused = server.post("/destinations", body).await;
@@ -190,6 +190,7 @@ async fn f15_and_every_problem_at_once() {
         "rate_limit_per_minute",
         "signature_header",
         "signing_secret",
+        "templates.change.source",
         "templates.incidents",
         "token",
         "url",
@@ -227,6 +228,10 @@ async fn a_change_keeps_what_it_does_not_name() {
             (&json!("ops 2"), &json!("details"), &json!("2m"))
         );
         assert_eq!(shown["options"], json!({"signature_header": "X-Exosphere-Signature"}));
+        assert_eq!(shown["templates"], json!({"incident": {"source": "{{ .title }}"}}));
+        let templates = server.patch(&path, json!({"templates": {"incident": null, "change": {"name": "coroot"}}})).await.body;
+        assert_eq!(templates["templates"], json!({"change": {"name": "coroot"}}));
+        assert!(server.app.directory.snapshot().destinations[id.as_str()].templates.change.is_some());
         assert_eq!((&shown["created_at"], shown["updated_at"] == shown["created_at"]), (&made["created_at"], false));
         for masked in [json!({"url": made["url"]}), json!({"headers": {"X-C": "***"}}), json!({"token": "***"})] {
             let refused = server.patch(&path, masked).await;
@@ -239,7 +244,7 @@ async fn a_change_keeps_what_it_does_not_name() {
         let cleared = cleared.await.body;
         assert_eq!((&cleared["headers"], &cleared["templates"], &cleared["options"]), (&json!({}), &json!({}), &json!({})));
         assert_eq!(cleared["breaker_rest"], "30s");
-        let entry = server.get("/audit?action=destination.updated").await.body["items"][1].clone();
+        let entry = server.get("/audit?action=destination.updated").await.body["items"][2].clone();
         assert_eq!((&entry["before"]["name"], &entry["after"]["secrets_set"]), (&json!("ops"), &json!(["url", "headers"])));
     }
 }
@@ -262,6 +267,8 @@ async fn signing_secrets_overlap_while_they_are_rotated() {
         assert_eq!((pasted.body.get("signing_secret"), signed()), (None, vec!["pasted".to_owned()]));
         assert_eq!(server.post(&path, json!({"overlap": "1y"})).await.status, 400);
         let slack = json!({"kind": "slack", "name": "chat", "url": "https://hooks.slack.com/services/T0/B0/x"});
+        let refused = server.post("/destinations", with(slack.clone(), json!({"templates": {"incident": "{{ .title }}"}}))).await;
+        assert_eq!(fields(&refused.body), ["templates"], "its form is its vendor's");
         let slack = server.destination(slack).await;
         assert_eq!(slack["signing_secrets"], json!([]), "what others sign with is not made up");
         let path = format!("/destinations/{}/rotate", text(&slack, "id"));
@@ -297,14 +304,8 @@ async fn a_destination_with_undelivered_deliveries_is_not_deleted_by_accident() 
         let made = server.destination(webhook("ops")).await;
         let (id, tenant) = (text(&made, "id"), server.app.default_tenant.to_string());
         let mut conn = server.database.store.writer().unwrap();
-        for (number, finished) in [(1, None), (2, None), (3, Some(5_i64))] {
-            let row = (
-                (deliveries::id.eq(number), deliveries::tenant_id.eq(&tenant), deliveries::destination_id.eq(&id)),
-                (deliveries::subject.eq(format!("s{number}")), deliveries::event.eq("incident.triggered")),
-                (deliveries::status.eq("pending"), deliveries::message.eq("{}"), deliveries::finished_at.eq(finished)),
-                (deliveries::attempts.eq(0), deliveries::failures.eq(0), deliveries::created_at.eq(1)),
-            );
-            diesel::insert_into(deliveries::table).values(row).execute(&mut conn).unwrap();
+        for finished in [false, false, true] {
+            testing::plant_delivery(&mut conn, &tenant, &id, finished);
         }
         let thread = (
             (threads::destination_id.eq(&id), threads::subject.eq("s1"), threads::tenant_id.eq(&tenant)),

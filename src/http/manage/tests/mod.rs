@@ -239,6 +239,12 @@ async fn the_list_of_routes() {
     GET /rules/{id} destinations:read
     PATCH /rules/{id} destinations:write
     DELETE /rules/{id} destinations:write
+    GET /deliveries incidents:read
+    POST /deliveries/retry incidents:write
+    POST /deliveries/drop incidents:write
+    GET /deliveries/{id} incidents:read
+    POST /deliveries/{id}/retry incidents:write
+    POST /deliveries/{id}/drop incidents:write
     POST /tokens admin
     GET /tokens admin
     GET /tokens/{id} admin
