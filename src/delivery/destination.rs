@@ -160,6 +160,18 @@ mod tests {
     use super::*;
     use crate::delivery::channel;
 
+    /// The page on destinations lists what there is: kinds with all their options.
+    #[test]
+    fn every_kind_is_documented_with_its_options() {
+        let page = include_str!("../../docs/destinations.md");
+        for channel in channel::CHANNELS {
+            let row = page.lines().find(|line| line.starts_with(&format!("| `{}` |", channel.kind())));
+            let row = row.unwrap_or_else(|| panic!("docs/destinations.md has no row of {}", channel.kind()));
+            let missing: Vec<_> = channel.options().iter().filter(|option| !row.contains(&format!("`{option}`"))).collect();
+            assert!(missing.is_empty(), "{}: {missing:?}", channel.kind());
+        }
+    }
+
     #[test]
     fn an_attempt_is_signed_with_what_holds_when_it_is_made() {
         let at = Timestamp::from_seconds;

@@ -58,6 +58,9 @@ impl Check {
             let why = format!("are for destinations of kind webhook: {} has a shape of its own", channel.name());
             problems.push(("templates", why));
         }
+        if !settings.headers.is_empty() && channel.kind() != "webhook" {
+            problems.push(("headers", format!("are for destinations of kind webhook: {} asks for its own", channel.name())));
+        }
         problems.dedup_by(|later, earlier| later.0 == "url" && earlier.0 == "url");
         if problems.is_empty() { Ok(()) } else { Err(ApiError::Invalid(problems.into_iter().map(as_field).collect())) }
     }

@@ -269,6 +269,8 @@ async fn signing_secrets_overlap_while_they_are_rotated() {
         let slack = json!({"kind": "slack", "name": "chat", "url": "https://hooks.slack.com/services/T0/B0/x"});
         let refused = server.post("/destinations", with(slack.clone(), json!({"templates": {"incident": "{{ .title }}"}}))).await;
         assert_eq!(fields(&refused.body), ["templates"], "its form is its vendor's");
+        let refused = server.post("/destinations", with(slack.clone(), json!({"headers": {"X-A": "1"}}))).await;
+        assert_eq!(fields(&refused.body), ["headers"]);
         let slack = server.destination(slack).await;
         assert_eq!(slack["signing_secrets"], json!([]), "what others sign with is not made up");
         let path = format!("/destinations/{}/rotate", text(&slack, "id"));
