@@ -54,7 +54,7 @@ enum Task {
 
 impl Task {
     /// All of them, in the order of their turns. Where room is short, requests over their age go before bodies.
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 19] = [
         Self::Aged(Aged::Outbox),
         Self::Aged(Aged::Requests),
         Self::Refused,
@@ -70,6 +70,10 @@ impl Task {
         Self::Keyed(Keyed::Tombstones),
         Self::Keyed(Keyed::Refusals),
         Self::Keyed(Keyed::Audit),
+        Self::Keyed(Keyed::Deliveries),
+        Self::Keyed(Keyed::Attempts),
+        Self::Keyed(Keyed::Threads),
+        Self::Keyed(Keyed::Pages),
     ];
 
     fn walk<K: Default>(self) -> Walk<K> {

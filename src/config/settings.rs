@@ -103,6 +103,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     setting("retention.incidents", |c, v| put(&mut c.retention.incidents, values::age(v))),
     setting("retention.changes", |c, v| put(&mut c.retention.changes, values::age(v))),
     setting("retention.audit", |c, v| put(&mut c.retention.audit, values::age(v))),
+    setting("retention.deliveries", |c, v| put(&mut c.retention.deliveries, values::age(v))),
     setting("retention.undelivered", |c, v| put(&mut c.retention.undelivered, values::finite_age(v))),
     setting("retention.ledger_bytes", |c, v| put(&mut c.retention.ledger_bytes, values::bytes(v))),
     setting("retention.events_bytes", |c, v| put(&mut c.retention.events_bytes, values::bytes(v))),

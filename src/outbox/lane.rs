@@ -14,7 +14,7 @@ use super::{Engine, Outbox, POLL};
 use crate::delivery::destination::Destination;
 use crate::delivery::retry::Policy;
 use crate::ingest::own;
-use crate::store::outbox::lane as stored;
+use crate::store::outbox::{lane as stored, read};
 use crate::store::{self, Conn};
 use crate::time::Timestamp;
 
@@ -55,6 +55,7 @@ pub async fn dispatch(engine: Arc<Engine>) {
             }
         }
         while lanes.try_join_next().is_some() {}
+        count(&engine).await;
     }
     for (_, lane) in engine.app.outbox.all() {
         lane.notify_one();
@@ -64,6 +65,14 @@ pub async fn dispatch(engine: Arc<Engine>) {
 
 /// The longest that a lane sleeps; one that has nothing to do by then ends.
 const IDLE: Duration = Duration::from_secs(5);
+
+/// Notes what has not been delivered.
+async fn count(engine: &Engine) {
+    if let Ok((dead, oldest)) = engine.app.store.read(read::standing).await {
+        let age = oldest.map_or(0, |at| engine.app.clock.now().0 - at);
+        engine.app.metrics.delivery.waiting(dead, Duration::from_micros(u64::try_from(age).unwrap_or(0)));
+    }
+}
 
 struct Lane {
     engine: Arc<Engine>,

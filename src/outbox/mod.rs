@@ -17,6 +17,7 @@ mod router;
 mod send;
 mod settle;
 mod sweep;
+mod trial;
 mod turn;
 
 use std::collections::HashMap;
@@ -29,6 +30,7 @@ use tokio::task::JoinHandle;
 use crate::app::App;
 use crate::net::Client;
 pub use again::{Again, retry};
+pub use trial::trial;
 use bell::Bell;
 
 /// How often everybody looks whether there is something to do that nobody told them of: another node's work, a lease that ended.

@@ -92,6 +92,14 @@ impl Way<'_> {
         Done { work, attempts, end }
     }
 
+    /// What a first attempt at `work` would send.
+    ///
+    /// # Errors
+    /// It cannot be said there: a sentence that names no secret.
+    pub async fn made(&self, channel: &'static dyn Channel, target: &Target, work: &Work, now: Timestamp) -> Result<Sending, String> {
+        self.rich(channel, target, &Letter { id: &work.delivery.id, message: &work.message, now, remembered: None }).await
+    }
+
     /// A letter as its channel makes it, or as the destination's own template does.
     async fn rich(&self, channel: &'static dyn Channel, target: &Target, letter: &Letter<'_>) -> Result<Sending, String> {
         let templates = &self.destination.templates;

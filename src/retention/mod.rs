@@ -36,6 +36,8 @@ pub struct Policy {
     pub changes: Span,
     /// The audit log.
     pub audit: Span,
+    /// Deliveries, from their end, with their attempts.
+    pub deliveries: Span,
     /// Notices in the outbox; never off, because what they point to stays.
     pub undelivered: Span,
     /// Bytes of the ledger's bodies; 0 is no bound.
@@ -85,6 +87,14 @@ pub enum Keyed {
     Refusals,
     /// The audit log.
     Audit,
+    /// Deliveries that came to their end.
+    Deliveries,
+    /// Attempts at deliveries that came to their end.
+    Attempts,
+    /// What destinations know of incidents that are over.
+    Threads,
+    /// When rules last paged for a key.
+    Pages,
 }
 
 impl Keyed {
@@ -95,6 +105,10 @@ impl Keyed {
             Self::Tombstones => "tombstones",
             Self::Refusals => "refusals",
             Self::Audit => "audit",
+            Self::Deliveries => "deliveries",
+            Self::Attempts => "attempts",
+            Self::Threads => "threads",
+            Self::Pages => "pages",
         }
     }
 }
@@ -129,6 +143,7 @@ impl Policy {
             Keyed::Tombstones => Some(now.plus_seconds(-TOMBSTONES)),
             Keyed::Refusals => aged(self.ledger, now),
             Keyed::Audit => aged(self.audit, now),
+            Keyed::Deliveries | Keyed::Attempts | Keyed::Threads | Keyed::Pages => aged(self.deliveries, now),
         }
     }
 }

@@ -94,6 +94,7 @@ pub static ROUTES: &[Route] = &[
     route!(PATCH "/destinations/{id}", Some(Scope::DestinationsWrite), destinations::update),
     route!(DELETE "/destinations/{id}", Some(Scope::DestinationsWrite), destinations::delete),
     route!(POST "/destinations/{id}/rotate", Some(Scope::DestinationsWrite), destinations::rotate),
+    route!(POST "/destinations/{id}/test", Some(Scope::DestinationsWrite), destinations::test),
     route!(POST "/rules", Some(Scope::DestinationsWrite), rules::create),
     route!(GET "/rules", Some(Scope::DestinationsRead), rules::list),
     route!(GET "/rules/{id}", Some(Scope::DestinationsRead), rules::show),

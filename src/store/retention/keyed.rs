@@ -29,7 +29,10 @@ fn key(table: Keyed) -> &'static [&'static str] {
         Keyed::SeenDeliveries => &["integration_id", "delivery_id", "body_hash"],
         Keyed::Tombstones => &["integration_id", "dedup_key"],
         Keyed::Refusals => &["tenant_id", "integration_id", "verdict", "minute"],
-        Keyed::Audit => &["id"],
+        Keyed::Audit | Keyed::Deliveries => &["id"],
+        Keyed::Attempts => &["delivery_id", "number"],
+        Keyed::Threads => &["destination_id", "subject"],
+        Keyed::Pages => &["rule_id", "integration_id", "dedup_key"],
     }
 }
 
@@ -40,6 +43,19 @@ fn may_go(table: Keyed, before: Timestamp) -> String {
         Keyed::Tombstones => format!("incident_id IS NULL AND updated_at < {}", before.0),
         Keyed::Refusals => format!("minute < {}", before.0.div_euclid(60 * SECOND)),
         Keyed::Audit => format!("created_at < {}", before.0),
+        Keyed::Deliveries => format!("finished_at < {}", before.0),
+        // A delivery that is still tried shows all its attempts.
+        Keyed::Attempts => format!(
+            "started_at < {} AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.id = delivery_id AND d.finished_at IS NULL)",
+            before.0
+        ),
+        // What is open is told the way that it was told before.
+        Keyed::Threads => format!(
+            "updated_at < {} AND due_at IS NULL AND held_until IS NULL \
+             AND NOT EXISTS (SELECT 1 FROM incidents i WHERE i.id = threads.incident_id AND i.open_key IS NOT NULL)",
+            before.0
+        ),
+        Keyed::Pages => format!("paged_at < {}", before.0),
     }
 }
 
@@ -74,7 +90,8 @@ fn parts(conn: &Conn, table: Keyed, bind: &str) -> String {
     let part = |(index, column): (usize, &&str)| match (conn, *column) {
         // As it is: a cast would keep SQLite from using this column of the index.
         (Conn::Sqlite(_), _) => format!("{bind}->>{index}"),
-        (Conn::Pg(_), "minute") => format!("CAST({bind}::json->>{index} AS BIGINT)"),
+        (Conn::Pg(_), "minute" | "delivery_id" | "number") => format!("CAST({bind}::json->>{index} AS BIGINT)"),
+        (Conn::Pg(_), "id") if table == Keyed::Deliveries => format!("CAST({bind}::json->>{index} AS BIGINT)"),
         (Conn::Pg(_), _) => format!("{bind}::json->>{index}"),
     };
     key(table).iter().enumerate().map(part).collect::<Vec<_>>().join(", ")

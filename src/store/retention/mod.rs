@@ -12,7 +12,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool};
 use diesel::{QueryableByName, sql_query};
 
-use super::schema::outbox;
+use super::schema::{deliveries, outbox};
 use super::{Conn, Result};
 use crate::id;
 use crate::time::Timestamp;
@@ -68,14 +68,19 @@ pub fn claim(conn: &mut Conn) -> Result<bool> {
     Ok(locked.iter().all(|row| row.locked))
 }
 
-/// When the oldest notice that waits for delivery was made: with the event, or the change event, that it tells of.
+/// When the oldest notice that waits for delivery was made, with the event or the change event that it tells of, or the oldest delivery
+/// that is not at its end.
 ///
 /// # Errors
 /// The query failed.
 pub fn oldest_notice(conn: &mut Conn) -> Result<Option<Timestamp>> {
     let oldest = outbox::table.order(outbox::id).select((outbox::event_id, outbox::change_id));
     let oldest: Option<(Option<i64>, Option<i64>)> = oldest.first(conn).optional()?;
-    Ok(oldest.map(|(event, change)| id::made_at(event.or(change).unwrap_or(0))))
+    let notice = oldest.map(|(event, change)| id::made_at(event.or(change).unwrap_or(0)));
+    // What is on its way is still asked for by its deliveries.
+    let unfinished = deliveries::table.filter(deliveries::finished_at.is_null());
+    let delivery: Option<i64> = unfinished.select(diesel::dsl::min(deliveries::created_at)).first(conn)?;
+    Ok(notice.into_iter().chain(delivery.map(Timestamp)).min())
 }
 
 #[derive(QueryableByName)]

@@ -15,6 +15,8 @@ use super::fields::Fields;
 use super::id_of;
 use super::query::Query;
 use crate::app::App;
+use crate::delivery::message::Occasion;
+use crate::outbox;
 use crate::error::ApiError;
 use crate::http::auth::{Caller, Scope};
 use crate::id::Kind;
@@ -133,3 +135,31 @@ pub async fn delete(
     let rules: Vec<Value> = buried.rules.iter().map(|rule| json!({"id": rule.id, "name": rule.name})).collect();
     Ok(HttpResponse::Ok().json(json!({"id": id, "deleted": true, "dropped_deliveries": buried.dropped, "rules": rules})))
 }
+
+/// `POST /destinations/{id}/test`: sends a message that says that it is a test, or, with `dry_run`, shows what would go out.
+pub async fn test(
+    app: web::Data<App>,
+    caller: Caller,
+    path: web::Path<String>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, ApiError> {
+    caller.need(Scope::DestinationsWrite)?;
+    let id = id_of(Kind::Destination, &path)?;
+    let mut fields = Fields::read(&request, payload).await?;
+    let dry = fields.boolean("dry_run").flatten().unwrap_or(false);
+    let words: Vec<&str> = TRIED.iter().map(|occasion| occasion.as_str()).collect();
+    let named = |word: &str| TRIED.into_iter().find(|occasion| occasion.as_str() == word);
+    let occasion = fields.word("event", &words, named).flatten();
+    fields.finish()?;
+    let found = app.directory.snapshot().destinations.get(id.as_str()).cloned();
+    let destination = found.filter(|found| found.tenant_id == caller.tenant_id).ok_or(ApiError::NotFound)?;
+    // A template is about an incident, and has nothing to say without one.
+    let plain = if destination.templates.incident.is_some() { Occasion::Triggered } else { Occasion::Test };
+    let tried = outbox::trial(&app, &destination, occasion.unwrap_or(plain), dry).await.map_err(ApiError::conflict)?;
+    Ok(HttpResponse::Ok().json(tried))
+}
+
+/// What a destination can be tried with.
+const TRIED: [Occasion; 5] =
+    [Occasion::Test, Occasion::Triggered, Occasion::Acknowledged, Occasion::Updated, Occasion::Resolved];
