@@ -7,6 +7,7 @@ pub mod args;
 pub mod audit;
 pub mod conformance;
 pub mod connect;
+pub mod delivery;
 pub mod destination;
 pub mod event;
 pub mod explain;
@@ -80,6 +81,9 @@ pub enum Command {
     /// Rules: what is told to which destinations, and when
     #[command(subcommand)]
     Rule(rule::Command),
+    /// Deliveries: what was told to whom, and dead letters
+    #[command(subcommand)]
+    Delivery(delivery::Command),
     /// Incidents: what is wrong, and who has taken it
     #[command(subcommand)]
     Incident(incident::Command),
@@ -152,6 +156,7 @@ async fn dispatch(session: &Session, command: Command) -> anyhow::Result<()> {
         Command::Service(command) => command.run(session).await,
         Command::Destination(command) => command.run(session).await,
         Command::Rule(command) => command.run(session).await,
+        Command::Delivery(command) => command.run(session).await,
         Command::Incident(command) => command.run(session).await,
         Command::Event(command) => command.run(session).await,
         Command::Change(command) => command.run(session).await,

@@ -44,7 +44,7 @@ pub fn retry(conn: &mut Conn, context: &Context<'_>, letter: &Delivery, by: &str
         remembered: None,
         updated_at: now.0,
     });
-    thread.due_at = Some(thread.due_at.unwrap_or(now.0));
+    thread.due_at = Some(now.0);
     let incident = match letter.incident_id {
         Some(number) => read::incidents(conn, &[number])?.pop(),
         None => None,

@@ -30,8 +30,8 @@ use tokio::task::JoinHandle;
 use crate::app::App;
 use crate::net::Client;
 pub use again::{Again, retry};
-pub use trial::trial;
 use bell::Bell;
+pub use trial::trial;
 
 /// How often everybody looks whether there is something to do that nobody told them of: another node's work, a lease that ended.
 const POLL: Duration = Duration::from_secs(1);

@@ -292,6 +292,7 @@ impl Planner<'_, '_> {
                 // The end that is settled stays: each further thing that happens would put it off again.
                 thread.held_until = Some(thread.held_until.unwrap_or(until.0));
                 thread.held_by = Some(why.to_owned());
+                thread.due_at = None;
                 *self.planned.held.entry(why).or_default() += 1;
             }
             // Only a page ends a hold early; all else is part of what is told at its end.
@@ -301,7 +302,8 @@ impl Planner<'_, '_> {
                 thread.held_until = None;
                 thread.held_by = None;
                 let at = hold.map_or(now, |(until, _)| until);
-                thread.due_at = Some(thread.due_at.unwrap_or(at.0));
+                // Not the time that was read: a worker may have given the thread back since, and the store keeps what it has.
+                thread.due_at = Some(at.0);
                 let mut message = message.clone();
                 message.event = route.occasion;
                 message.notes.extend(route.notes);

@@ -96,7 +96,13 @@ impl Way<'_> {
     ///
     /// # Errors
     /// It cannot be said there: a sentence that names no secret.
-    pub async fn made(&self, channel: &'static dyn Channel, target: &Target, work: &Work, now: Timestamp) -> Result<Sending, String> {
+    pub async fn made(
+        &self,
+        channel: &'static dyn Channel,
+        target: &Target,
+        work: &Work,
+        now: Timestamp,
+    ) -> Result<Sending, String> {
         self.rich(channel, target, &Letter { id: &work.delivery.id, message: &work.message, now, remembered: None }).await
     }
 

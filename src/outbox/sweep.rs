@@ -166,11 +166,12 @@ impl Sweep<'_, '_> {
             Some(until) => {
                 thread.held_until = Some(until.0);
                 thread.held_by = Some("quiet".to_owned());
+                thread.due_at = None;
             }
             None => {
                 let mut message = message::of_incident(self.context, self.row, occasion, self.now);
                 message.notes = notes;
-                thread.due_at = Some(thread.due_at.unwrap_or(self.now.0));
+                thread.due_at = Some(self.now.0);
                 let mut new = delivery(&thread, self.row.id.clone(), occasion, &message, self.now);
                 new.rule_id = Some(self.rule.id.to_string());
                 self.plan.deliveries.push(new);

@@ -11,7 +11,9 @@ use self::settings::Settings;
 use super::Session;
 use super::api::{ApiFailure, Query};
 use super::args::{Paging, Source};
+use super::delivery::exchange;
 use super::lookup::{self, Named};
+use super::read::{array, text};
 use crate::duration::Span;
 
 /// Commands on destinations.
@@ -35,6 +37,8 @@ pub enum Command {
     /// Tell it nothing
     #[command(after_help = "Example:\n  callbox destination disable ops")]
     Disable(Which),
+    /// Send it a message that says that it is a test, or show what would go out
+    Test(TestArgs),
     /// Delete a destination; rules that name it stay
     Delete(DeleteArgs),
 }
@@ -111,6 +115,22 @@ pub struct RotateArgs {
     signing_secret: Option<Source>,
 }
 
+/// Arguments of `test`.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  callbox destination test ops
+  callbox destination test ops --dry-run --event incident.triggered")]
+pub struct TestArgs {
+    #[command(flatten)]
+    which: Which,
+    /// Print the request that would go out, secrets masked, and send nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// What it is told: test, incident.triggered, incident.acknowledged, incident.updated, incident.resolved
+    #[arg(long, value_name = "EVENT")]
+    pub event: Option<String>,
+}
+
 /// Arguments of `delete`.
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -138,6 +158,7 @@ impl Command {
             Self::Rotate(args) => rotate(session, args).await,
             Self::Enable(which) => enable(session, which, true).await,
             Self::Disable(which) => enable(session, which, false).await,
+            Self::Test(args) => test(session, args).await,
             Self::Delete(args) => delete(session, args).await,
         }
     }
@@ -208,6 +229,29 @@ async fn enable(session: &Session, which: &Which, enabled: bool) -> anyhow::Resu
     }
     let state = if enabled { "enabled" } else { "disabled" };
     session.out.text(&format!("{} is {state}", which.destination))
+}
+
+async fn test(session: &Session, args: &TestArgs) -> anyhow::Result<()> {
+    let id = find(session, &args.which).await?;
+    let mut body = json!({ "dry_run": args.dry_run });
+    if let (Some(event), Some(map)) = (&args.event, body.as_object_mut()) {
+        map.insert("event".to_owned(), event.clone().into());
+    }
+    let answer = session.api.post(&["destinations", &id, "test"], &body).await?;
+    let out = &session.out;
+    let result = text(&answer, "result");
+    if out.is_json() {
+        out.json(&answer)?;
+    } else if args.dry_run {
+        exchange(&answer, out)?;
+    } else {
+        for attempt in array(&answer, "attempts") {
+            exchange(attempt, out)?;
+        }
+        out.text(&format!("{}: {result}", args.which.destination))?;
+    }
+    anyhow::ensure!(args.dry_run || result == "delivered", "{}", text(&answer, "reason"));
+    Ok(())
 }
 
 async fn delete(session: &Session, args: &DeleteArgs) -> anyhow::Result<()> {

@@ -75,7 +75,8 @@ async fn steps_go_on_until_somebody_acknowledges(database: Database) {
     expect(&second, "unseen", &["incident.triggered"]).await;
     send(&service, &tool, "resolve", "unseen").await;
     expect(&second, "unseen", &["incident.triggered", "incident.resolved"]).await;
-    assert_eq!(told(&first, "seen"), ["incident.triggered", "incident.acknowledged"]);
+    let all = service.api().get("/api/v1/deliveries").await.body;
+    assert_eq!(told(&first, "seen"), ["incident.triggered", "incident.acknowledged"], "{all:#}");
     assert_eq!(told(&second, "seen"), [""; 0], "it was acknowledged in time");
 }
 

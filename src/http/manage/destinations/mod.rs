@@ -16,10 +16,10 @@ use super::id_of;
 use super::query::Query;
 use crate::app::App;
 use crate::delivery::message::Occasion;
-use crate::outbox;
 use crate::error::ApiError;
 use crate::http::auth::{Caller, Scope};
 use crate::id::Kind;
+use crate::outbox;
 use crate::store::destinations::{self, Filter};
 use crate::store::{self, Conn, signing_secrets};
 
@@ -161,5 +161,4 @@ pub async fn test(
 }
 
 /// What a destination can be tried with.
-const TRIED: [Occasion; 5] =
-    [Occasion::Test, Occasion::Triggered, Occasion::Acknowledged, Occasion::Updated, Occasion::Resolved];
+const TRIED: [Occasion; 5] = [Occasion::Test, Occasion::Triggered, Occasion::Acknowledged, Occasion::Updated, Occasion::Resolved];
