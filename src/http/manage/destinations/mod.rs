@@ -151,9 +151,9 @@ pub async fn test(
     let words: Vec<&str> = TRIED.iter().map(|occasion| occasion.as_str()).collect();
     let named = |word: &str| TRIED.into_iter().find(|occasion| occasion.as_str() == word);
     let occasion = fields.word("event", &words, named).flatten();
-    fields.finish()?;
     let found = app.directory.snapshot().destinations.get(id.as_str()).cloned();
     let destination = found.filter(|found| found.tenant_id == caller.tenant_id).ok_or(ApiError::NotFound)?;
+    fields.finish()?;
     // A template is about an incident, and has nothing to say without one.
     let plain = if destination.templates.incident.is_some() { Occasion::Triggered } else { Occasion::Test };
     let tried = outbox::trial(&app, &destination, occasion.unwrap_or(plain), dry).await.map_err(ApiError::conflict)?;

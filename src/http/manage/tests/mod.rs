@@ -234,6 +234,7 @@ async fn the_list_of_routes() {
     PATCH /destinations/{id} destinations:write
     DELETE /destinations/{id} destinations:write
     POST /destinations/{id}/rotate destinations:write
+    POST /destinations/{id}/test destinations:write
     POST /rules destinations:write
     GET /rules destinations:read
     GET /rules/{id} destinations:read
