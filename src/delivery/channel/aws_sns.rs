@@ -7,8 +7,9 @@
 use serde_json::{Value, json};
 use url::Url;
 
+use super::printable::verbatim;
 use super::settings::{self, Problem, Settings};
-use super::shown::{Shown, verbatim};
+use super::shown::Shown;
 use super::{Channel, Letter, Parcel, Sending, Target, sms, twilio};
 use crate::delivery::limit::{self, Unit};
 use crate::secret::Secret;

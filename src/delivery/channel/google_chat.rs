@@ -8,8 +8,9 @@
 use serde_json::{Value, json};
 
 use super::mention::{self, BREAK};
+use super::printable::escape_html;
 use super::settings::{self, Problem, Settings};
-use super::shown::{Shown, escape_html};
+use super::shown::Shown;
 use super::{Channel, Letter, Parcel, Sending, Target};
 use crate::delivery::limit::{self, Unit};
 use crate::secret::Secret;

@@ -15,15 +15,19 @@ mod mention;
 pub mod msteams;
 pub mod opsgenie;
 pub mod pagerduty;
+mod printable;
 pub mod push;
 mod sending;
 mod settings;
+pub mod shorthand;
 mod shown;
 pub mod slack;
 pub mod sms;
 pub mod telegram;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod twilio;
 pub mod webhook;
 pub mod whatsapp;

@@ -9,8 +9,9 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
+use super::printable::verbatim;
 use super::settings::{Problem, Settings};
-use super::shown::{Shown, Tone, verbatim};
+use super::shown::{Shown, Tone};
 use super::{Channel, Letter, Parcel, Sending, Target, mask, mention};
 use crate::delivery::limit::{self, Unit};
 

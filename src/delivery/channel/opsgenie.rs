@@ -7,8 +7,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::printable::{self, verbatim};
 use super::settings::{Problem, Settings};
-use super::shown::{self, Shown, verbatim};
+use super::shown::Shown;
 use super::{Channel, Letter, Parcel, Sending, Target};
 use crate::delivery::limit::{self, Unit};
 use crate::delivery::message::{Incident, Message, Occasion};
@@ -56,11 +57,11 @@ impl Channel for Opsgenie {
         settings.own_url();
         settings.token(|key| !key.contains(' '), "the key of an API integration");
         settings.text("region", false, |region| matches!(region, "us" | "eu"), "us or eu");
-        settings.texts("teams", false, |name| !shown::is_blank(name) && name.chars().count() <= SHORT_MAX, "names of teams");
+        settings.texts("teams", false, |name| !printable::is_blank(name) && name.chars().count() <= SHORT_MAX, "names of teams");
         settings.texts(
             "tags",
             false,
-            |tag| !shown::is_blank(tag) && tag.chars().count() <= TAG_MAX,
+            |tag| !printable::is_blank(tag) && tag.chars().count() <= TAG_MAX,
             "tags of at most 50 characters",
         );
         if target.texts("tags").len() > TAGS_MAX - 1 {
@@ -99,7 +100,7 @@ fn alias(incident: &Incident) -> String {
 
 fn act(message: &Message, by: Option<&str>) -> Value {
     let mut body = Map::from_iter([("source".to_owned(), json!("Callbox"))]);
-    let by = by.map(shown::clean).filter(|name| !shown::is_blank(name));
+    let by = by.map(printable::clean).filter(|name| !printable::is_blank(name));
     body.extend(by.map(|name| ("user".to_owned(), json!(cut(&name, SHORT_MAX)))));
     let notes = Shown::of(message).notes;
     body.extend((!notes.is_empty()).then(|| ("note".to_owned(), json!(cut(&notes, NOTE_MAX)))));

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
+use super::printable;
 use super::settings::{self, Problem, Settings};
-use super::shown;
 use super::{Channel, Letter, Parcel, Sending, Target};
 use crate::delivery::limit::{self, Unit};
 use crate::delivery::message::{Change, Details, Incident, Message, Occasion};
@@ -158,11 +158,11 @@ fn link(href: &str, text: &str) -> Option<Value> {
 
 /// The API refuses a summary that is empty or has more than 1,024 characters.
 fn summary(text: &str) -> Cow<'_, str> {
-    if shown::is_blank(text) { "(no summary)".into() } else { limit::cut(text, SUMMARY_MAX, Unit::Characters) }
+    if printable::is_blank(text) { "(no summary)".into() } else { limit::cut(text, SUMMARY_MAX, Unit::Characters) }
 }
 
 fn text(text: &str) -> Option<Cow<'_, str>> {
-    (!shown::is_blank(text)).then(|| limit::cut(text, TEXT_MAX, Unit::Characters))
+    (!printable::is_blank(text)).then(|| limit::cut(text, TEXT_MAX, Unit::Characters))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use url::Url;
 
+use super::printable::{clean, is_blank};
 use crate::delivery::limit::{self, Unit};
 use crate::delivery::message::{Change, Incident, Message, Occasion};
 use crate::event::Severity;
@@ -210,80 +211,27 @@ fn time<'a>(name: &'static str, text: &'a str) -> Fact<'a> {
     Fact { name, text: format!("{seconds} UTC").into(), time: Some(parsed.at.seconds()) }
 }
 
-/// A link there, if it leads to the web.
+/// A link there, if it leads to the web and does not pretend to lead elsewhere (`https://bank.example@evil.example`).
 pub fn link(label: String, url: &str) -> Option<Link> {
+    let url = Some(url).filter(|url| url.len() <= URL_MAX)?;
     let parsed = Url::parse(url).ok().filter(|parsed| matches!(parsed.scheme(), "http" | "https"))?;
-    // A browser lets quotes and parentheses stand; markup may end at them.
-    let url: String = parsed
-        .as_str()
-        .chars()
-        .map(|character| match character {
-            '\'' => "%27".to_owned(),
-            '(' => "%28".to_owned(),
-            ')' => "%29".to_owned(),
-            '|' => "%7C".to_owned(),
-            other => other.to_string(),
-        })
-        .collect();
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return None;
+    }
+    // What a browser lets stand and markup, templates or mentions would take for theirs.
+    let mut url = String::with_capacity(parsed.as_str().len());
+    for character in parsed.as_str().chars() {
+        match character {
+            '\'' | '(' | ')' | '|' | '{' | '}' | '@' => url.push_str(&format!("%{:02X}", u32::from(character))),
+            other => url.push(other),
+        }
+    }
     (url.len() <= URL_MAX).then_some(Link { label, url })
-}
-
-/// `text` without what no reader sees and some receivers refuse or are misled by: control characters but line breaks, marks that turn
-/// the direction of what follows (letters that run right to left do so by themselves), characters that are none.
-pub fn clean(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(|character| is_unwanted(character) || is_break(character)) {
-        return Cow::Borrowed(text);
-    }
-    let breaks = |character| match character {
-        '\t' => ' ',
-        other if is_break(other) => '\n',
-        other => other,
-    };
-    text.replace("\r\n", "\n").chars().map(breaks).filter(|character| !is_unwanted(*character)).collect::<String>().into()
-}
-
-/// What is shown as a line break or a gap and is not `\n` or a space.
-const fn is_break(character: char) -> bool {
-    matches!(character, '\t' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
-}
-
-fn is_unwanted(character: char) -> bool {
-    let control = character.is_control() && !is_break(character) && character != '\n';
-    let turns = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let none = matches!(character, '\u{fdd0}'..='\u{fdef}' | '\u{fff9}'..='\u{fffb}') || character as u32 & 0xfffe == 0xfffe;
-    control || turns || none || character == '\u{feff}'
-}
-
-/// Whether nobody would see anything of it.
-pub fn is_blank(text: &str) -> bool {
-    let unseen = |character| {
-        matches!(
-            character,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-                | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-                | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}'
-        )
-    };
-    text.chars().all(|character| character.is_whitespace() || character.is_control() || unseen(character))
-}
-
-/// Escapes nothing.
-pub fn verbatim(character: char, out: &mut String) {
-    out.push(character);
-}
-
-/// Escapes what has a meaning in HTML's text, which is all that has one in Slack's, Telegram's and Google's.
-pub fn escape_html(character: char, out: &mut String) {
-    match character {
-        '&' => out.push_str("&amp;"),
-        '<' => out.push_str("&lt;"),
-        '>' => out.push_str("&gt;"),
-        other => out.push(other),
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::printable::verbatim;
     use super::super::testing::{change, incident};
     use super::*;
 
@@ -333,26 +281,11 @@ mod tests {
     }
 
     #[test]
-    fn nothing_invisible_is_passed_on_and_nothing_blank_is_shown() {
-        for (text, cleaned) in [
-            ("plain", "plain"),
-            ("a\0b\u{1b}[31mc", "ab[31mc"),
-            ("a\r\nb\rc\u{2028}d\te", "a\nb\nc\nd e"),
-            ("\u{202e}gpj.exe", "gpj.exe"),
-            ("שלום e\u{301} 👩‍👩‍👧", "שלום e\u{301} 👩‍👩‍👧"),
-            ("\u{feff}a\u{ffff}\u{1fffe}", "a"),
-        ] {
-            assert_eq!(clean(text), cleaned, "{text:?}");
-        }
-        for text in ["", " \n", "\u{200b}\u{2060}", "\u{3164}", "\u{202e}"] {
-            assert_eq!(Shown::of(&incident(text)).title, NO_SUMMARY, "{text:?}");
-        }
-    }
-
-    #[test]
     fn a_link_leads_to_the_web_and_ends_where_it_should() {
         let to = |url: &str| link(String::new(), url).map(|link| link.url);
         assert_eq!(to("https://a.example/b c\"<>?x=(1)|'"), Some("https://a.example/b%20c%22%3C%3E?x=%281%29%7C%27".to_owned()));
+        assert_eq!(to("https://a.example/?x={{y}}@all"), Some("https://a.example/?x=%7B%7By%7D%7D%40all".to_owned()));
+        assert_eq!(to("https://bank.example@evil.example/"), None);
         for url in [
             "javascript:alert(1)",
             "data:text/html,x",

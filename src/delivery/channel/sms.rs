@@ -5,8 +5,9 @@
 
 use serde_json::Value;
 
+use super::printable::verbatim;
 use super::settings::{self, Problem, Settings};
-use super::shown::{Shown, verbatim};
+use super::shown::Shown;
 use super::{Channel, Letter, Sending, Target, gsm, twilio};
 use crate::delivery::limit::Unit;
 

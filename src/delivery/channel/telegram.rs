@@ -7,6 +7,7 @@
 
 use serde_json::{Value, json};
 
+use super::printable;
 use super::settings::{self, Problem, Settings};
 use super::shown::{self, Shown};
 use super::{Channel, Letter, Parcel, Sending, Target, mask, mention};
@@ -151,7 +152,7 @@ fn escaped(text: &str, max: usize) -> String {
 fn escape(character: char, out: &mut String) {
     match character {
         '@' => mention::broken_at(character, out),
-        other => shown::escape_html(other, out),
+        other => printable::escape_html(other, out),
     }
 }
 

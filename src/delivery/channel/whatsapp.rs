@@ -9,8 +9,9 @@
 
 use serde_json::{Value, json};
 
+use super::printable::{self, verbatim};
 use super::settings::{self, Problem, Settings};
-use super::shown::{self, Shown, verbatim};
+use super::shown::Shown;
 use super::{Channel, Letter, Parcel, Sending, Target, twilio};
 use crate::delivery::limit::{self, Unit};
 use crate::secret::Secret;
@@ -163,7 +164,7 @@ fn parameters(target: &Target, shown: &Shown<'_>) -> Vec<String> {
             _ => String::new(),
         };
         let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        if shown::is_blank(&line) { "-".to_owned() } else { limit::cut(&line, max, Unit::Utf16).into_owned() }
+        if printable::is_blank(&line) { "-".to_owned() } else { limit::cut(&line, max, Unit::Utf16).into_owned() }
     };
     named.into_iter().map(told).collect()
 }

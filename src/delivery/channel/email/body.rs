@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::super::printable;
 use super::super::shown::{self, Shown};
 use crate::delivery::limit::{self, Unit};
 use crate::delivery::message::Details;
@@ -74,9 +75,12 @@ pub fn html(shown: &Shown<'_>, details: Option<&Details>) -> String {
 /// Ours, then the tool's: what to write on each, and where it leads.
 fn links(shown: &Shown<'_>, details: Option<&Details>) -> Vec<(String, String)> {
     let theirs = details.map(|details| details.links.as_slice()).unwrap_or_default().iter().take(LINKS_MAX).filter_map(|found| {
-        let text = shown::clean(found.text.as_deref().unwrap_or_default());
-        let label =
-            if shown::is_blank(&text) { "Link".to_owned() } else { limit::cut(&text, VALUE_MAX, Unit::Characters).into_owned() };
+        let text = printable::clean(found.text.as_deref().unwrap_or_default());
+        let label = if printable::is_blank(&text) {
+            "Link".to_owned()
+        } else {
+            limit::cut(&text, VALUE_MAX, Unit::Characters).into_owned()
+        };
         shown::link(label, &found.href)
     });
     shown.link.clone().into_iter().chain(theirs).map(|link| (link.label, link.url)).collect()
@@ -87,8 +91,8 @@ fn custom(details: Option<&Details>) -> Option<String> {
     let raw = details?.custom_details.as_ref()?;
     let value: Value = serde_json::from_str(raw.get()).ok()?;
     let text = value.as_str().map_or_else(|| serde_json::to_string_pretty(&value).unwrap_or_default(), str::to_owned);
-    let text = shown::clean(&text).into_owned();
-    Some(limit::cut(&text, DETAILS_MAX, Unit::Characters).into_owned()).filter(|text| !shown::is_blank(text))
+    let text = printable::clean(&text).into_owned();
+    Some(limit::cut(&text, DETAILS_MAX, Unit::Characters).into_owned()).filter(|text| !printable::is_blank(text))
 }
 
 fn escaped(text: &str, max: usize) -> String {
@@ -96,7 +100,7 @@ fn escaped(text: &str, max: usize) -> String {
         match character {
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            other => shown::escape_html(other, &mut out),
+            other => printable::escape_html(other, &mut out),
         }
         out
     })

@@ -5,7 +5,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::shown::{Fact, Shown, escape_html};
+use super::super::printable::escape_html;
+use super::super::shown::{Fact, Shown};
 use super::button;
 use crate::delivery::limit::{self, Unit};
 use crate::delivery::message::Incident;
