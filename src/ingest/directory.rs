@@ -165,3 +165,51 @@ fn keep_last_used(old: &Snapshot, new: &Snapshot) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+    use crate::store::testing::{self, plant_destination};
+    use crate::store::{destinations, snapshot, tenants};
+    use crate::time::Timestamp;
+
+    #[tokio::test]
+    async fn a_file_that_a_destination_names_is_read_again_after_a_minute() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |text: &str| std::fs::write(folder.path().join("token"), text).unwrap();
+        write("one");
+        let database = testing::sqlite();
+        let mut conn = database.store.writer().unwrap();
+        let tenant = tenants::ensure(&mut conn, "default", Timestamp(1)).unwrap();
+        let row = plant_destination(&mut conn, &tenant, "ops");
+        let plain = row.open(&testing::sealer()).unwrap();
+        let references = Arc::new(References::new(HashMap::new(), Some(folder.path().to_owned())));
+        let directory = Directory::open(database.store.clone(), testing::sealer(), Registry::built_in(), references).unwrap();
+        let a_minute_passes = || {
+            *directory.loaded.lock().unwrap() = Instant::now().checked_sub(FILES_FOR).unwrap();
+        };
+        let token = || {
+            let snapshot = directory.snapshot();
+            let (_, target) = snapshot.destinations[row.id.as_str()].open(Timestamp(2)).ok().unwrap();
+            target.token.map(|token| token.expose().to_owned())
+        };
+        a_minute_passes();
+        directory.refresh().await.unwrap();
+        assert_eq!(token(), None);
+
+        let token_named = Some(Secret::new("file:token"));
+        let mut changed = row.clone();
+        changed.seal(&testing::sealer(), &crate::delivery::destination::Settings { token: token_named, ..plain }).unwrap();
+        destinations::update(&mut conn, &changed, Timestamp(2)).unwrap();
+        snapshot::bump(&mut conn).unwrap();
+        directory.refresh().await.unwrap();
+        assert_eq!(token().as_deref(), Some("one"));
+        write("two");
+        directory.refresh().await.unwrap();
+        assert_eq!(token().as_deref(), Some("one"), "nothing is read every second");
+        a_minute_passes();
+        directory.refresh().await.unwrap();
+        assert_eq!(token().as_deref(), Some("two"));
+    }
+}

@@ -1,14 +1,18 @@
 //! Destinations: where the outside world is told. Deleted ones stay, so that what was delivered to them can be read.
 
+mod sealed;
+mod waiting;
+
 use diesel::prelude::*;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::page::{Listed, Page};
-use super::schema::{deliveries, destinations, threads};
-use super::{Conn, Result, StoreError};
+use super::schema::destinations;
+use super::{Conn, Result};
 use crate::delivery::destination::Settings;
-use crate::secret::{Cell, Sealer, Secret};
+use crate::secret::Sealer;
 use crate::time::Timestamp;
+
+pub use waiting::{begin_anew, drop_undelivered, undelivered};
 
 /// A destination, as stored; times in microseconds.
 #[derive(Queryable, Selectable, Insertable, Debug, Clone)]
@@ -89,7 +93,7 @@ impl Destination {
     /// # Errors
     /// They do not open with this key.
     pub fn open(&self, sealer: &Sealer) -> Result<Settings> {
-        open(sealer, &self.id, &self.sealed)
+        sealed::open(sealer, &self.id, &self.sealed)
     }
 
     /// Seals `settings` into it.
@@ -97,7 +101,7 @@ impl Destination {
     /// # Errors
     /// The system's random source failed.
     pub fn seal(&mut self, sealer: &Sealer, settings: &Settings) -> Result<()> {
-        self.sealed = seal(sealer, &self.id, settings)?;
+        self.sealed = sealed::seal(sealer, &self.id, settings)?;
         Ok(())
     }
 }
@@ -224,105 +228,10 @@ pub fn list(conn: &mut Conn, tenant_id: &str, filter: &Filter, page: &Page) -> R
     Ok(page.cut(rows, |row| &row.id))
 }
 
-/// How many deliveries to a destination are still to be made.
-///
-/// # Errors
-/// The query failed.
-pub fn undelivered(conn: &mut Conn, tenant_id: &str, id: &str) -> Result<i64> {
-    Ok(deliveries::table
-        .filter(deliveries::tenant_id.eq(tenant_id))
-        .filter(deliveries::destination_id.eq(id))
-        .filter(deliveries::finished_at.is_null())
-        .count()
-        .get_result(conn)?)
-}
-
-/// Gives up what is still to be delivered to a destination that is deleted, and returns how much that was.
-///
-/// # Errors
-/// An update failed.
-pub fn drop_undelivered(conn: &mut Conn, tenant_id: &str, id: &str, now: Timestamp) -> Result<usize> {
-    let unfinished = deliveries::table
-        .filter(deliveries::tenant_id.eq(tenant_id))
-        .filter(deliveries::destination_id.eq(id))
-        .filter(deliveries::finished_at.is_null());
-    let skipped = (
-        deliveries::status.eq("skipped"),
-        deliveries::reason.eq("the destination was deleted"),
-        deliveries::finished_at.eq(now.0),
-    );
-    let dropped = diesel::update(unfinished).set(skipped).execute(conn)?;
-    let idle = (threads::due_at.eq(None::<i64>), threads::held_until.eq(None::<i64>), threads::lease.eq(None::<String>));
-    let own = threads::table.filter(threads::tenant_id.eq(tenant_id)).filter(threads::destination_id.eq(id));
-    diesel::update(own.filter(threads::due_at.is_not_null())).set(idle).execute(conn)?;
-    Ok(dropped)
-}
-
-/// [`Settings`] as they are sealed.
-#[derive(Serialize, Deserialize)]
-struct Plain {
-    url: Hidden,
-    token: Option<Hidden>,
-    headers: Vec<(String, Hidden)>,
-    basic_auth: Option<(String, Hidden)>,
-}
-
-struct Hidden(Secret);
-
-impl Serialize for Hidden {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.expose())
-    }
-}
-
-impl<'de> Deserialize<'de> for Hidden {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|text| Self(Secret::new(text)))
-    }
-}
-
-const fn cell(id: &str) -> Cell<'_> {
-    Cell { table: "destinations", row: id, column: "sealed" }
-}
-
-/// Seals the settings of the destination `id`.
-///
-/// # Errors
-/// The system's random source failed.
-pub fn seal(sealer: &Sealer, id: &str, settings: &Settings) -> Result<String> {
-    let named = |(name, value): &(String, Secret)| (name.clone(), Hidden(value.clone()));
-    let plain = Plain {
-        url: Hidden(settings.url.clone()),
-        token: settings.token.clone().map(Hidden),
-        headers: settings.headers.iter().map(named).collect(),
-        basic_auth: settings.basic_auth.as_ref().map(named),
-    };
-    let text = serde_json::to_string(&plain).map(Secret::new).map_err(|error| StoreError::Data(error.to_string()))?;
-    sealer.seal(cell(id), text.expose()).map_err(|error| StoreError::Environment(error.to_string()))
-}
-
-/// Opens what [`seal`] made for the destination `id`.
-///
-/// # Errors
-/// It does not open with this key.
-pub fn open(sealer: &Sealer, id: &str, sealed: &str) -> Result<Settings> {
-    let text = sealer.open(cell(id), sealed).map_err(|error| StoreError::Refused(error.to_string()))?;
-    // What serde says could hold a part of it.
-    let unread = |_| StoreError::Refused("the settings of a destination cannot be read".to_owned());
-    let plain: Plain = serde_json::from_str(text.expose()).map_err(unread)?;
-    let named = |(name, value): (String, Hidden)| (name, value.0);
-    Ok(Settings {
-        url: plain.url.0,
-        token: plain.token.map(|token| token.0),
-        headers: plain.headers.into_iter().map(named).collect(),
-        basic_auth: plain.basic_auth.map(named),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{tenants, testing};
+    use crate::store::{StoreError, tenants, testing};
 
     #[test]
     fn a_tenant_has_one_default_and_a_name_one_living_destination() {

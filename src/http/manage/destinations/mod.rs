@@ -84,7 +84,8 @@ pub async fn show(app: web::Data<App>, caller: Caller, path: web::Path<String>) 
     Ok(HttpResponse::Ok().json(view::destination(&app, &loaded)))
 }
 
-/// `PATCH /destinations/{id}`: counts from the next attempt on; what waits for it stays.
+/// `PATCH /destinations/{id}`: counts from the next attempt on. What waits for it stays; where it leads elsewhere now, or is enabled again,
+/// it is tried at once.
 pub async fn update(
     app: web::Data<App>,
     caller: Caller,
@@ -98,6 +99,7 @@ pub async fn update(
     let draft = off_thread(move || Draft::read_patch(fields)).await?;
     let maker = Maker::of(&app, &caller);
     let loaded = change::commit(&app, move |conn| maker.patch(conn, &id, &draft)).await?;
+    app.outbox.wake(&loaded.row.id);
     Ok(HttpResponse::Ok().json(view::destination(&app, &loaded)))
 }
 

@@ -108,6 +108,7 @@ impl Maker {
     pub fn patch(&self, conn: &mut Conn, id: &str, draft: &Draft) -> Result<Loaded, ApiError> {
         let mut row = self.find(conn, id)?;
         let before = view::settings(&self.sealer, &row);
+        let was_enabled = row.enabled != 0;
         draft.apply(&mut row);
         if let Some(name) = draft.name.as_ref().filter(|name| **name != row.name) {
             self.free_name(conn, name)?;
@@ -116,6 +117,9 @@ impl Maker {
         }
         if draft.is_of_sending() {
             self.change_sending(&mut row, draft)?;
+        }
+        if draft.is_of_sending() || (row.enabled != 0 && !was_enabled) {
+            destinations::begin_anew(conn, &self.caller.tenant_id, id, self.now)?;
         }
         let secret = self.change_secret(conn, id, draft.signing_secret.as_ref())?;
         if let Some(is_default) = draft.is_default {
