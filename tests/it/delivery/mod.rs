@@ -3,6 +3,7 @@
 mod crash;
 mod hostile;
 mod lanes;
+mod nodes;
 mod order;
 mod rules;
 
