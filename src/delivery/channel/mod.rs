@@ -115,7 +115,7 @@ pub trait Channel: Send + Sync {
 
     /// A destination's URL, or that of something sent to it, as people may see it: without what in it is a secret.
     fn masked_url(&self, url: &str) -> String {
-        mask::masked(url, |_| false)
+        mask::masked(url, |segment| ["hook", "hooks", "webhook", "webhooks"].iter().any(|name| segment.after(name) == Some(1)))
     }
 }
 

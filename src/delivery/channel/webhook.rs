@@ -163,6 +163,24 @@ mod tests {
     }
 
     #[test]
+    fn what_in_a_url_lets_anybody_post_is_not_shown() {
+        for (url, shown) in [
+            ("https://receiver.example/hook", "https://receiver.example/hook"),
+            ("https://receiver.example/hooks/abc?wait=1", "https://receiver.example/hooks/***?wait=1"),
+            (
+                "https://api.telegram.org/bot110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw/sendMessage",
+                "https://api.telegram.org/***/sendMessage",
+            ),
+            (
+                "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXX1",
+                "https://hooks.slack.com/services/T00000000/B00000000/***",
+            ),
+        ] {
+            assert_eq!(Webhook.masked_url(url), shown);
+        }
+    }
+
+    #[test]
     fn a_token_and_a_content_type_are_sent_as_they_are() {
         let message = incident("x");
         let target =
