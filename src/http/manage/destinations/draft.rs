@@ -1,10 +1,14 @@
 //! What a body says about a destination, and what it makes of one.
 
+mod read;
+
 use serde_json::{Map, Value};
 
+use self::read::Headers;
+pub use self::read::MASK;
+use crate::delivery::channel::shorthand::shorthand;
 use crate::delivery::channel::{self, Channel};
 use crate::delivery::destination::Settings;
-use crate::delivery::template;
 use crate::error::ApiError;
 use crate::http::manage::draft::{NAME_MAX, SECRET_MAX};
 use crate::http::manage::fields::Fields;
@@ -12,26 +16,16 @@ use crate::http::manage::unknown;
 use crate::secret::Secret;
 use crate::store::destinations::Destination;
 
-/// Characters of a URL, and of a header field's value.
+/// Characters of a URL.
 const URL_MAX: usize = 4000;
-const HEADER_MAX: usize = 4000;
-/// Header fields of one destination.
-const HEADERS_MAX: usize = 50;
-/// Failures in a row that a breaker may wait for, and seconds that it may rest.
+/// Failures in a row that a breaker may wait for.
 const FAILURES_MAX: i64 = 1000;
-const REST_MAX: i64 = 86_400;
 /// Messages a minute that can be allowed.
 const RATE_LIMIT_MAX: i64 = 1_000_000;
-/// What stands in an answer where a secret was.
-pub const MASK: &str = "***";
-const MASKED: &str = "is masked: send it whole, or leave it out to keep what is set";
 
 /// What can be shown of a destination and not be set.
 const READ_ONLY: [&str; 9] =
     ["id", "kind", "signing_secrets", "problem", "disabled_why", "rule", "created_by", "created_at", "updated_at"];
-
-/// Header fields that a body names: null takes one away; null for all of them takes all away.
-type Headers = Option<Option<Vec<(String, Option<Secret>)>>>;
 
 /// The settings that a body names; the outer `None`: not named, the inner: null, none or the default.
 pub struct Draft {
@@ -46,6 +40,8 @@ pub struct Draft {
     headers: Headers,
     basic_auth: Option<Option<(String, Secret)>>,
     options: Option<Map<String, Value>>,
+    /// Options that the URL names; those of the body go before them.
+    url_options: Map<String, Value>,
     signature_header: Option<Option<String>>,
     /// As they are stored; null takes one away.
     templates: Option<Option<Map<String, Value>>>,
@@ -72,15 +68,23 @@ impl Creation {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn read(mut fields: Fields) -> Result<Self, ApiError> {
-        let kind = fields.text("kind", NAME_MAX);
-        let kind = fields.required("kind", kind);
-        let channel = kind.and_then(|kind| channel_of(&mut fields, &kind));
+        let kind = fields.text("kind", NAME_MAX).flatten();
+        let channel = kind.as_ref().and_then(|kind| channel_of(&mut fields, kind));
         let name = fields.text("name", NAME_MAX);
         let name = fields.required("name", name);
         let no_rule = fields.boolean("no_rule").flatten().unwrap_or(false);
-        let draft = Draft { name, ..Draft::read(&mut fields) };
+        let mut draft = Draft { name, ..Draft::read(&mut fields) };
+        let channel = channel.or_else(|| if kind.is_none() { draft.channel_by_url() } else { None });
+        if channel.is_none() && kind.is_none() {
+            fields.problem("kind", "is required, unless the URL says it");
+        }
+        if let Some(channel) = channel
+            && let Err(problem) = draft.expand(channel.kind())
+        {
+            fields.problem("url", problem);
+        }
         fields.finish()?;
-        let channel = channel.ok_or_else(|| ApiError::field("kind", "is required"))?;
+        let channel = channel.ok_or_else(|| ApiError::field("kind", "is required, unless the URL says it"))?;
         Ok(Self { channel, draft, with_rule: !no_rule })
     }
 }
@@ -111,21 +115,53 @@ impl Draft {
     fn read(fields: &mut Fields) -> Self {
         Self {
             name: None,
-            signing_secret: secret(fields, "signing_secret", SECRET_MAX),
+            signing_secret: read::secret(fields, "signing_secret", SECRET_MAX),
             is_default: fields.boolean("default").map(|value| value.unwrap_or(false)),
-            url: secret(fields, "url", URL_MAX),
-            token: secret(fields, "token", SECRET_MAX),
-            headers: headers(fields),
-            basic_auth: basic_auth(fields),
-            options: fields.object("options").map(|options| object(options.unwrap_or_default())),
+            url: read::secret(fields, "url", URL_MAX),
+            token: read::secret(fields, "token", SECRET_MAX),
+            headers: read::headers(fields),
+            basic_auth: read::basic_auth(fields),
+            options: fields.object("options").map(|options| read::object(options.unwrap_or_default())),
+            url_options: Map::new(),
             signature_header: fields.text("signature_header", NAME_MAX),
-            templates: templates(fields),
-            include: fields.word("include", &["summary", "details"], include).map(|word| word.unwrap_or("summary")),
+            templates: read::templates(fields),
+            include: fields.word("include", &["summary", "details"], read::include).map(|word| word.unwrap_or("summary")),
             enabled: fields.boolean("enabled").flatten(),
             breaker_failures: fields.integer("breaker_failures", 0..=FAILURES_MAX),
-            breaker_rest: breaker_rest(fields),
+            breaker_rest: read::breaker_rest(fields),
             rate_limit_per_minute: fields.integer("rate_limit_per_minute", 0..=RATE_LIMIT_MAX),
         }
+    }
+
+    /// The kind that the URL stands for.
+    fn channel_by_url(&self) -> Option<&'static dyn Channel> {
+        let url = self.url.as_ref()?.as_ref()?;
+        channel::by_kind(shorthand(url.expose())?.kind)
+    }
+
+    /// Puts in the place of a URL that says more than where the destination is (`slack://TOKEN@CHANNEL`) what it says; what the body says
+    /// otherwise goes before that.
+    ///
+    /// # Errors
+    /// It stands for a destination of another kind: a sentence.
+    pub fn expand(&mut self, kind: &str) -> Result<(), String> {
+        let Some(named) = self.url.as_ref().and_then(Option::as_ref).and_then(|url| shorthand(url.expose())) else {
+            return Ok(());
+        };
+        if named.kind != kind {
+            // A web address can be a destination of many kinds.
+            let is_web = named.url.expose().starts_with("http") && self.url.as_ref().and_then(Option::as_ref) == Some(&named.url);
+            return if is_web {
+                Ok(())
+            } else {
+                Err(format!("stands for a destination of kind {}, and this is one of {kind}", named.kind))
+            };
+        }
+        self.url = Some(Some(named.url).filter(|url| !url.expose().is_empty()));
+        self.token = self.token.take().or(named.token.map(Some));
+        self.basic_auth = self.basic_auth.take().or(named.basic_auth.map(Some));
+        self.url_options = named.options;
+        Ok(())
     }
 
     /// The secrets that it sets or takes away, by their settings' names.
@@ -171,9 +207,11 @@ impl Draft {
 
     /// Puts everything else into `row`; name, signing secret and which destination is the default are the caller's business.
     pub fn apply(&self, row: &mut Destination) {
-        if self.options.is_some() || self.signature_header.is_some() {
+        if self.options.is_some() || self.signature_header.is_some() || !self.url_options.is_empty() {
             let kept = || serde_json::from_str(&row.options).unwrap_or_default();
-            let mut options = self.options.clone().unwrap_or_else(kept);
+            let mut options: Map<String, Value> = self.options.clone().unwrap_or_else(kept);
+            options.extend(self.url_options.clone());
+            options.extend(self.options.clone().unwrap_or_default());
             match &self.signature_header {
                 Some(Some(name)) => drop(options.insert("signature_header".to_owned(), name.as_str().into())),
                 Some(None) => drop(options.remove("signature_header")),
@@ -207,79 +245,4 @@ impl Draft {
             row.rate_per_minute = limit.filter(|limit| *limit > 0);
         }
     }
-}
-
-fn include(word: &str) -> Option<&'static str> {
-    ["summary", "details"].into_iter().find(|known| *known == word)
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    }
-}
-
-/// A secret as it is given; what an answer shows in its place is none.
-fn secret(fields: &mut Fields, name: &'static str, max: usize) -> Option<Option<Secret>> {
-    let text = fields.text(name, max)?;
-    if text.as_ref().is_some_and(|text| text.contains(MASK)) {
-        fields.problem(name, MASKED);
-        return None;
-    }
-    Some(text.map(Secret::new))
-}
-
-fn headers(fields: &mut Fields) -> Headers {
-    let Some(map) = fields.object("headers")?.map(object) else { return Some(None) };
-    if map.len() > HEADERS_MAX {
-        fields.problem("headers", format!("must be at most {HEADERS_MAX}"));
-    }
-    let mut all = Vec::new();
-    for (name, value) in map {
-        match value {
-            Value::Null => all.push((name, None)),
-            Value::String(text) if text.contains(MASK) => fields.problem(format!("headers.{name}"), MASKED),
-            Value::String(text) if text.chars().count() <= HEADER_MAX => all.push((name, Some(Secret::new(text)))),
-            _ => fields.problem(format!("headers.{name}"), format!("must be a text of at most {HEADER_MAX} characters, or null")),
-        }
-    }
-    Some(Some(all))
-}
-
-fn basic_auth(fields: &mut Fields) -> Option<Option<(String, Secret)>> {
-    let Some(given) = fields.object("basic_auth")? else { return Some(None) };
-    let text = |name: &str| given.get(name).and_then(Value::as_str).filter(|text| text.len() <= SECRET_MAX);
-    let only = given.as_object().is_some_and(|map| map.keys().all(|key| key == "user" || key == "password"));
-    match (text("user"), text("password")) {
-        (_, Some(MASK)) => fields.problem("basic_auth.password", MASKED),
-        (Some(user), Some(password)) if only => return Some(Some((user.to_owned(), Secret::new(password)))),
-        _ => fields.problem("basic_auth", "must be an object of two texts: user and password"),
-    }
-    None
-}
-
-/// Templates that work, as far as trying them shows.
-fn templates(fields: &mut Fields) -> Option<Option<Map<String, Value>>> {
-    let Some(given) = fields.object("templates")?.map(object) else { return Some(None) };
-    match template::Settings::from_json(&given) {
-        Ok(settings) => {
-            let mut stored = settings.to_json();
-            stored.extend(given.into_iter().filter(|(_, template)| template.is_null()));
-            Some(Some(stored))
-        }
-        Err(problems) => {
-            problems.into_iter().for_each(|problem| fields.problem(format!("templates.{}", problem.field), problem.message));
-            None
-        }
-    }
-}
-
-fn breaker_rest(fields: &mut Fields) -> Option<Option<i64>> {
-    let rest = fields.duration("breaker_rest", REST_MAX)?;
-    if rest == Some(0) {
-        fields.problem("breaker_rest", "must be longer than 0s; breaker_failures: 0 switches the breaker off");
-        return None;
-    }
-    Some(rest)
 }

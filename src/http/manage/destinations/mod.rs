@@ -98,7 +98,7 @@ pub async fn update(
     let fields = Fields::read(&request, payload).await?;
     let draft = off_thread(move || Draft::read_patch(fields)).await?;
     let maker = Maker::of(&app, &caller);
-    let loaded = change::commit(&app, move |conn| maker.patch(conn, &id, &draft)).await?;
+    let loaded = change::commit(&app, move |conn| maker.patch(conn, &id, draft)).await?;
     app.outbox.wake(&loaded.row.id);
     Ok(HttpResponse::Ok().json(view::destination(&app, &loaded)))
 }

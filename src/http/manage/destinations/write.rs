@@ -105,8 +105,9 @@ impl Maker {
     ///
     /// # Errors
     /// There is none, the name is taken, nothing can be sent with the settings, or a statement failed.
-    pub fn patch(&self, conn: &mut Conn, id: &str, draft: &Draft) -> Result<Loaded, ApiError> {
+    pub fn patch(&self, conn: &mut Conn, id: &str, mut draft: Draft) -> Result<Loaded, ApiError> {
         let mut row = self.find(conn, id)?;
+        draft.expand(&row.kind).map_err(|problem| ApiError::field("url", problem))?;
         let before = view::settings(&self.sealer, &row);
         let was_enabled = row.enabled != 0;
         draft.apply(&mut row);
@@ -116,7 +117,7 @@ impl Maker {
             row.live_name = Some(name.clone());
         }
         if draft.is_of_sending() {
-            self.change_sending(&mut row, draft)?;
+            self.change_sending(&mut row, &draft)?;
         }
         if draft.is_of_sending() || (row.enabled != 0 && !was_enabled) {
             destinations::begin_anew(conn, &self.caller.tenant_id, id, self.now)?;

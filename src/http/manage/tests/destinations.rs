@@ -280,6 +280,50 @@ async fn signing_secrets_overlap_while_they_are_rotated() {
 }
 
 #[actix_web::test]
+async fn a_url_can_say_all_that_there_is_to_say() {
+    for server in Server::each() {
+        let key = "0123456789abcdef0123456789abcdef";
+        for (url, kind, options) in [
+            ("slack://T1/B1/hush".to_owned(), "slack", json!({})),
+            ("slack://xoxb-1-hush@C0ABC?buttons=true".to_owned(), "slack", json!({"channel": "C0ABC", "buttons": true})),
+            (format!("pagerduty://{key}"), "pagerduty", json!({})),
+            ("https://hooks.slack.com/services/T1/B1/hush".to_owned(), "slack", json!({})),
+            ("https://receiver.example/hook".to_owned(), "webhook", json!({})),
+        ] {
+            let made = server.destination(json!({"name": url, "url": url})).await;
+            assert_eq!((&made["kind"], &made["options"]), (&json!(kind), &options), "{made}");
+            assert!(!made["url"].to_string().contains("hush"), "{made}");
+        }
+        let body =
+            json!({"name": "own", "url": "slack://xoxb-1-a@C0ABC?buttons=true", "options": {"channel": "C1"}, "token": "xoxb-2"});
+        let made = server.destination(body).await;
+        let id = text(&made, "id");
+        assert_eq!(made["options"], json!({"channel": "C1", "buttons": true}), "the body's own go first");
+        assert_eq!(server.target(&id).unwrap().token.unwrap().expose(), "xoxb-2");
+        let path = format!("/destinations/{id}");
+        let changed = server.patch(&path, json!({"url": "slack://xoxb-3@C2"})).await;
+        assert_eq!(
+            (changed.status, &changed.body["options"]),
+            (200, &json!({"channel": "C2", "buttons": true})),
+            "{}",
+            changed.body
+        );
+        assert_eq!(server.target(&id).unwrap().token.unwrap().expose(), "xoxb-3");
+        let refused = server.patch(&path, json!({"url": format!("pagerduty://{key}")})).await;
+        assert!(refused.body.to_string().contains("of kind pagerduty"), "{}", refused.body);
+        let hooked = json!({"kind": "webhook", "name": "raw", "url": "https://hooks.slack.com/services/T1/B1/x"});
+        assert_eq!(server.destination(hooked).await["kind"], "webhook", "whoever names the kind means it");
+        let inner = server.post("/destinations", json!({"name": "in", "url": "mattermost://127.0.0.1/abc"})).await;
+        assert_eq!((inner.status, fields(&inner.body)), (400, vec!["url"]));
+        for body in
+            [json!({"name": "x"}), json!({"name": "x", "url": "${HOOK}"}), json!({"name": "x", "url": "carrier://pigeon"})]
+        {
+            assert_eq!(fields(&server.post("/destinations", body).await.body), ["kind"]);
+        }
+    }
+}
+
+#[actix_web::test]
 async fn one_destination_at_most_is_the_default() {
     for server in Server::each() {
         let one = server.destination(with(webhook("one"), json!({"default": true}))).await;
