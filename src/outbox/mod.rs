@@ -1,7 +1,7 @@
 //! The engine of delivery: what the outside world must be told goes out, once, in order, however bad the receiver behaves.
 //!
-//! What happened is a row of the outbox, written in the commit of what happened. One *router* in the whole cluster ([`router`]) turns
-//! these into deliveries, in order; *lanes* ([`lane`]), one for each destination, claim what is due there with a lease, send it and
+//! What happened is a row of the outbox, written in the commit of what happened. One *router* in the whole cluster (`router`) turns
+//! these into deliveries, in order; *lanes* (`lane`), one for each destination, claim what is due there with a lease, send it and
 //! record what came back. The rules are in [`crate::delivery`], which does no I/O; the statements in [`crate::store::outbox`].
 //!
 //! Order is kept for each incident at each destination (a *thread*): the router alone makes deliveries, a lane sends the oldest of a

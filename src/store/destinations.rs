@@ -109,7 +109,7 @@ impl Destination {
 /// Stores a new destination.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] when the name is taken, or the tenant has a default destination already; or the insert failed.
+/// [`StoreError::Conflict`](super::StoreError::Conflict) when the name is taken, or the tenant has a default destination already; or the insert failed.
 pub fn insert(conn: &mut Conn, destination: &Destination) -> Result<()> {
     diesel::insert_into(destinations::table).values(destination).execute(conn)?;
     Ok(())

@@ -2,8 +2,8 @@
 //!
 //! The language is Go's `text/template` (<https://pkg.go.dev/text/template>), by gotmpl; the fields are ours and, beside them, those of
 //! Coroot's webhook, so that its templates can be pasted: `docs/templates.md` lists them all, and a test holds it to that. A body declared
-//! [`Body::Json`] is always valid JSON of the author's own shape, whatever an alert says ([`splice`]). A run is bounded in time and memory
-//! ([`instrument`], [`function`]); it is still work, and belongs off the threads that must not wait.
+//! [`Body::Json`] is always valid JSON of the author's own shape, whatever an alert says (`splice`). A run is bounded in time and memory
+//! (`instrument`, `function`); it is still work, and belongs off the threads that must not wait.
 
 mod coroot;
 mod function;
