@@ -187,11 +187,12 @@ pub fn next_due(conn: &mut Conn, destination_id: &str) -> Result<Option<i64>> {
 /// # Errors
 /// An update failed.
 pub fn give_up(conn: &mut Conn, destination_id: &str, why: &str, now: i64) -> Result<usize> {
+    // Threads first, as in a turn: two that lock in different orders wait for each other.
+    let all = threads::table.filter(threads::destination_id.eq(destination_id)).filter(threads::due_at.is_not_null());
+    diesel::update(all).set((threads::due_at.eq(None::<i64>), threads::lease.eq(None::<String>))).execute(conn)?;
     let left = deliveries::table.filter(deliveries::destination_id.eq(destination_id)).filter(deliveries::finished_at.is_null());
     let given_up = diesel::update(left)
         .set((deliveries::status.eq("dead"), deliveries::reason.eq(why), deliveries::finished_at.eq(now)))
         .execute(conn)?;
-    let all = threads::table.filter(threads::destination_id.eq(destination_id)).filter(threads::due_at.is_not_null());
-    diesel::update(all).set((threads::due_at.eq(None::<i64>), threads::lease.eq(None::<String>))).execute(conn)?;
     Ok(given_up)
 }
