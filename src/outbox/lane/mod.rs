@@ -1,78 +1,26 @@
 //! Lanes: a task for each destination with something to do. It takes turns in the database, and between them sends.
 
+mod dispatch;
+mod news;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinSet;
 
+use super::Engine;
 use super::send::Way;
 use super::turn::{Done, End, News, Outcome, Turn, Work};
-use super::{Engine, Outbox, POLL};
 use crate::delivery::destination::Destination;
 use crate::delivery::retry::Policy;
-use crate::ingest::own;
-use crate::store::outbox::{lane as stored, read};
 use crate::store::{self, Conn};
 use crate::time::Timestamp;
-
-/// Starts lanes where there is something to do, and wakes those that nobody told of it: another node's work, a lease that ended.
-/// Returns when all have come to their end.
-pub async fn dispatch(engine: Arc<Engine>) {
-    let mut lanes = JoinSet::new();
-    let mut stop = engine.stop.clone();
-    let mut interval = tokio::time::interval(POLL);
-    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = interval.tick() => {}
-            () = engine.app.outbox.new_lane.notified() => {}
-            _ = stop.changed() => break,
-        }
-        let due = match engine.app.store.read(stored::due).await {
-            Ok(due) => due,
-            Err(error) => {
-                engine.app.metrics.store_error(error.class());
-                tracing::warn!(%error, "what is due cannot be read; again in a second");
-                continue;
-            }
-        };
-        let (snapshot, now) = (engine.app.directory.snapshot(), engine.app.clock.now());
-        for (id, at) in due {
-            let Some((id, _)) = snapshot.destinations.get_key_value(id.as_str()) else { continue };
-            match engine.app.outbox.lane(id) {
-                Some(lane) => {
-                    if at <= now.0 {
-                        lane.notify_one();
-                    }
-                }
-                None => {
-                    let wake = engine.app.outbox.open(id);
-                    lanes.spawn(Lane::new(Arc::clone(&engine), Arc::clone(id), wake).run());
-                }
-            }
-        }
-        while lanes.try_join_next().is_some() {}
-        count(&engine).await;
-    }
-    for (_, lane) in engine.app.outbox.all() {
-        lane.notify_one();
-    }
-    while lanes.join_next().await.is_some() {}
-}
+pub use dispatch::dispatch;
 
 /// The longest that a lane sleeps; one that has nothing to do by then ends.
 const IDLE: Duration = Duration::from_secs(5);
-
-/// Notes what has not been delivered.
-async fn count(engine: &Engine) {
-    if let Ok((dead, oldest)) = engine.app.store.read(read::standing).await {
-        let age = oldest.map_or(0, |at| engine.app.clock.now().0 - at);
-        engine.app.metrics.delivery.waiting(dead, Duration::from_micros(u64::try_from(age).unwrap_or(0)));
-    }
-}
 
 struct Lane {
     engine: Arc<Engine>,
@@ -234,55 +182,6 @@ impl Lane {
         }
         self.ramp = self.ramp.saturating_add(delivered).min(self.engine.settings.concurrency);
     }
-
-    /// Counts, and says what people should hear of.
-    async fn tell(&self, destination: &Arc<Destination>, outcome: &Outcome) {
-        let app = &self.engine.app;
-        app.metrics.delivery.skipped(&destination.name, outcome.skipped);
-        if let Some(state) = outcome.state {
-            app.metrics.delivery.breaker(&destination.name, state);
-        }
-        let key = format!("destination:{}", destination.id);
-        for news in &outcome.news {
-            match news {
-                News::Opened(why) => {
-                    own::raise(
-                        app,
-                        &destination.tenant_id,
-                        &key,
-                        &format!("{}: nothing can be delivered: {why}", destination.name),
-                    );
-                }
-                News::Dead(why) => {
-                    own::raise(
-                        app,
-                        &destination.tenant_id,
-                        &key,
-                        &format!("{}: a delivery was given up: {why}", destination.name),
-                    );
-                }
-                News::Recovered => own::clear(app, &destination.tenant_id, &key),
-                News::Disabled(why) => {
-                    let summary = format!("{}: the destination was disabled: {why}", destination.name);
-                    own::raise(app, &destination.tenant_id, &key, &summary);
-                    self.disable(destination, why).await;
-                }
-            }
-        }
-    }
-
-    async fn disable(&self, destination: &Arc<Destination>, why: &str) {
-        let (tenant_id, id, why) = (destination.tenant_id.to_string(), destination.id.to_string(), why.to_owned());
-        let now = self.engine.app.clock.now();
-        let disabled = self.engine.app.committer.tidy(move |conn| {
-            store::destinations::disable(conn, &tenant_id, &id, &why, now)?;
-            stored::give_up(conn, &id, &format!("the destination was disabled: {why}"), now.0)
-        });
-        if let Err(error) = disabled.await {
-            tracing::error!(%error, destination = %destination.id, "a destination whose receiver is gone could not be disabled");
-        }
-        let _ = self.engine.app.directory.refresh().await;
-    }
 }
 
 /// How stubbornly the rule of a delivery tries.
@@ -298,25 +197,5 @@ fn random() -> f64 {
     match getrandom::fill(&mut bytes) {
         Ok(()) => f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX),
         Err(_) => 1.0,
-    }
-}
-
-impl Outbox {
-    fn lane(&self, id: &str) -> Option<Arc<Notify>> {
-        self.lanes().get(id).cloned()
-    }
-
-    fn open(&self, id: &Arc<str>) -> Arc<Notify> {
-        let wake = Arc::new(Notify::new());
-        self.lanes().insert(Arc::clone(id), Arc::clone(&wake));
-        wake
-    }
-
-    fn close(&self, id: &str) {
-        self.lanes().remove(id);
-    }
-
-    fn all(&self) -> Vec<(Arc<str>, Arc<Notify>)> {
-        self.lanes().iter().map(|(id, lane)| (Arc::clone(id), Arc::clone(lane))).collect()
     }
 }

@@ -1,0 +1,124 @@
+//! Who is told: by the rules of today, and by the way that the page of an incident went.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Planner, Route};
+use crate::delivery::message::{Message, Occasion};
+use crate::delivery::rule::{Answer, Facts, Rule, Seen, quiet_until};
+use crate::ingest::snapshot::{Snapshot, StoredRule};
+use crate::outbox::{message, sweep};
+use crate::provider::OWN;
+use crate::store::incidents;
+use crate::store::outbox::Watch;
+
+impl Planner<'_, '_> {
+    /// Whom the rules of today tell, each once: what is not put off wins over what is, and the earlier end over the later.
+    pub(super) fn by_rules(&mut self, message: &Message, row: Option<&incidents::Incident>) -> BTreeMap<Arc<str>, Route> {
+        let mut routes: BTreeMap<Arc<str>, Route> = BTreeMap::new();
+        let snapshot: &Snapshot = self.facts.context.snapshot;
+        let rules = snapshot.rules.get(self.notice.tenant_id.as_str()).cloned().unwrap_or_default();
+        // A condition may ask for what is not told to everybody.
+        let mut whole = message.clone();
+        if let (Some(incident), Some(row)) = (&mut whole.incident, row) {
+            incident.details = Some(message::details(row));
+        }
+        let judged = Facts::of(&whole);
+        for rule in rules {
+            // What follows a page goes its way; a rule that never pages has nothing to follow.
+            let pages = rule.rule.events.iter().any(|asked| asked.occasion == Occasion::Triggered);
+            if pages && !matches!(self.occasion, Occasion::Triggered | Occasion::Updated | Occasion::Change) {
+                continue;
+            }
+            if self.occasion == Occasion::Triggered && rule.rule.enabled && sweep::is_needed(&rule.rule) {
+                self.watch(&rule);
+            }
+            let seen = Seen { message: &whole, after: None, paged: self.has_paged(&rule.id) };
+            let Answer::Yes { occasion, notes } = rule.rule.wants(&seen, &judged) else { continue };
+            let mut fresh = self.reached(&rule.rule, row);
+            // Who knows of the incident is told what happened by the way of its page.
+            fresh.retain(|id| !pages || self.occasion == Occasion::Triggered || !self.has_thread(id));
+            if fresh.is_empty() {
+                continue;
+            }
+            let hold = self.hold(&rule, row);
+            let wants: Vec<Occasion> = rule.rule.events.iter().map(|asked| asked.occasion).collect();
+            for id in fresh {
+                let new = Route { occasion, rule: Some(Arc::clone(&rule)), wants: wants.clone(), hold, notes: notes.clone() };
+                match routes.get_mut(&id) {
+                    None => drop(routes.insert(id, new)),
+                    Some(have) => have.join(new),
+                }
+            }
+        }
+        routes
+    }
+
+    /// Has the rule look at the incident again as time goes by.
+    fn watch(&mut self, rule: &Arc<StoredRule>) {
+        let Some(incident_id) = self.notice.incident_id else { return };
+        let quiet = quiet_until(&rule.rule.quiet_windows, self.facts.now);
+        let since = quiet.unwrap_or(self.facts.now);
+        self.planned.plan.watches.push(Watch {
+            rule_id: rule.id.to_string(),
+            incident_id,
+            tenant_id: self.notice.tenant_id.clone(),
+            started_at: since.0,
+            due_at: since.0,
+            state: "[]".to_owned(),
+        });
+    }
+
+    /// The destinations that a rule tells at once, of those that are there and are told anything.
+    fn reached(&self, rule: &Rule, row: Option<&incidents::Incident>) -> Vec<Arc<str>> {
+        let first = rule.fallback.first().into_iter().flatten();
+        let named: Vec<String> = rule.destinations.iter().chain(&rule.always).chain(first).cloned().collect();
+        let about = row.and_then(|row| self.is_about(row));
+        let reached = named.into_iter().filter_map(|id| {
+            let (id, destination) = self.facts.context.snapshot.destinations.get_key_value(id.as_str())?;
+            let told = destination.enabled && *destination.tenant_id == *self.notice.tenant_id && about.as_deref() != Some(&**id);
+            told.then(|| Arc::clone(id))
+        });
+        reached.collect()
+    }
+
+    /// The destination that an incident of our own is about: it is not told that it does not work.
+    fn is_about(&self, row: &incidents::Incident) -> Option<String> {
+        let integration = self.facts.context.snapshot.integrations.get(row.integration_id.as_str())?;
+        let key = row.dedup_key.strip_prefix("destination:")?;
+        (integration.kind == OWN).then(|| key.to_owned())
+    }
+
+    fn has_paged(&self, rule_id: &str) -> bool {
+        let threads = self.notice.incident_id.and_then(|id| self.facts.threads.get(&id));
+        threads.is_some_and(|threads| threads.iter().any(|thread| thread.rule_id.as_deref() == Some(rule_id)))
+    }
+
+    fn has_thread(&self, destination_id: &str) -> bool {
+        let threads = self.notice.incident_id.and_then(|id| self.facts.threads.get(&id));
+        threads.is_some_and(|threads| threads.iter().any(|thread| thread.destination_id == destination_id))
+    }
+
+    /// Adds the destinations that know of the incident, or wait to be told of it.
+    pub(super) fn by_threads(&mut self, routes: &mut BTreeMap<Arc<str>, Route>) {
+        let snapshot: &Snapshot = self.facts.context.snapshot;
+        let threads = self.notice.incident_id.and_then(|id| self.facts.threads.get(&id));
+        for thread in threads.into_iter().flatten() {
+            let Some((id, _)) = snapshot.destinations.get_key_value(thread.destination_id.as_str()) else { continue };
+            let wants = wants(&thread.wants);
+            if !wants.contains(&self.occasion) || routes.contains_key(id) {
+                continue;
+            }
+            let rules = snapshot.rules.get(self.notice.tenant_id.as_str());
+            let rule = rules.into_iter().flatten().find(|rule| Some(&*rule.id) == thread.rule_id.as_deref()).cloned();
+            let quiet = rule.as_ref().and_then(|rule| quiet_until(&rule.rule.quiet_windows, self.facts.now));
+            let hold = quiet.map(|until| (until, "quiet"));
+            routes.insert(Arc::clone(id), Route { occasion: self.occasion, rule, wants, hold, notes: Vec::new() });
+        }
+    }
+}
+
+/// Reads them again.
+fn wants(text: &str) -> Vec<Occasion> {
+    text.split(',').filter_map(Occasion::parse).collect()
+}
