@@ -164,7 +164,9 @@ impl Committer {
         lane.push_job(Job { work: Box::new(work), changes_keys }).map_err(|_| closed())?;
         match receiver.await {
             Ok(result) => result,
-            Err(_) => Err(closed()),
+            Err(_) => Err(E::from(StoreError::Environment(
+                "what was to be written was given up: the service is stopping, or the log says why".into(),
+            ))),
         }
     }
 

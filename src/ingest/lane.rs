@@ -6,12 +6,13 @@ mod pieces;
 mod tests;
 
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::checkpoint::Nudge;
 use super::fold::{Fold, seen_row};
-use super::queue::{Entry, Queue, Turn};
+use super::queue::{Entry, Job, Queue, Turn};
 use super::recent::Recent;
 use super::replay;
 use super::submission::{Mode, Receipt, Refused, Submission};
@@ -70,17 +71,20 @@ impl Lane {
         loop {
             match self.queue.take() {
                 Turn::Batch(batch) => self.batch(batch),
-                Turn::Job(job) => {
-                    let mut conn = self.connection().ok();
-                    (job.work)(conn.as_mut());
-                    self.conn = conn;
-                    self.nudge.iter().for_each(Nudge::committed);
-                    if job.changes_keys {
-                        self.recent.clear();
-                    }
-                }
+                Turn::Job(job) => self.job(job),
                 Turn::Closed => return,
             }
+        }
+    }
+
+    fn job(&mut self, job: Job) {
+        let mut conn = self.connection().ok();
+        let ran = catch_unwind(AssertUnwindSafe(|| (job.work)(conn.as_mut())));
+        // One that panicked may have left its transaction open; its connection goes, and the transaction with it.
+        self.conn = conn.filter(|_| ran.is_ok());
+        self.nudge.iter().for_each(Nudge::committed);
+        if job.changes_keys {
+            self.recent.clear();
         }
     }
 
@@ -154,6 +158,7 @@ impl Lane {
                 Err(StoreError::Conflict(_)) if attempt < CONFLICTS_MAX => pause(attempt),
                 Err(StoreError::Conflict(error) | StoreError::Data(error)) => {
                     tracing::warn!(error, requests = batch.len(), "the store refuses data; the batch is taken apart");
+                    self.recent.clear();
                     break;
                 }
                 Err(error) => return Err(error),
@@ -172,27 +177,29 @@ impl Lane {
         let recent = (alone || !careful).then_some(&mut self.recent);
         let purpose = if alone || careful { Purpose::Change } else { Purpose::Look };
         let work = |conn: &mut Conn| {
-            let mut fold = load(conn, batch, purpose, recent)?;
-            let mut receipts = Vec::with_capacity(batch.len());
-            // Two deliveries of one id may be in one batch.
-            let mut seen = HashSet::new();
-            for submission in batch {
-                let at = submission.counted_at(latest);
-                latest = latest.max(at);
-                let duplicate = match seen_row(submission, at) {
-                    Some(row) if !seen.insert((row.integration_id, row.delivery_id, row.body_hash)) => Some(String::new()),
-                    Some(row) => ingest::find_seen(conn, &row, at)?,
-                    None => None,
-                };
-                receipts.push(match (duplicate, &submission.mode) {
-                    (Some(first), _) => Receipt { duplicate_of: Some(first), ..fold.duplicate(submission, at) },
-                    (None, Mode::Live) => whole(&mut fold, submission, at),
-                    (None, Mode::Replay(replaying)) => replay::apply(conn, &mut fold, submission, replaying)?,
-                });
-            }
-            let mut rows = fold.finish();
-            ingest::write(conn, &mut rows, &mut next_number)?;
-            Ok::<_, StoreError>((receipts, rows.opened.into_iter().chain(rows.updated)))
+            StoreError::guard(|| {
+                let mut fold = load(conn, batch, purpose, recent)?;
+                let mut receipts = Vec::with_capacity(batch.len());
+                // Two deliveries of one id may be in one batch.
+                let mut seen = HashSet::new();
+                for submission in batch {
+                    let at = submission.counted_at(latest);
+                    latest = latest.max(at);
+                    let duplicate = match seen_row(submission, at) {
+                        Some(row) if !seen.insert((row.integration_id, row.delivery_id, row.body_hash)) => Some(String::new()),
+                        Some(row) => ingest::find_seen(conn, &row, at)?,
+                        None => None,
+                    };
+                    receipts.push(match (duplicate, &submission.mode) {
+                        (Some(first), _) => Receipt { duplicate_of: Some(first), ..fold.duplicate(submission, at) },
+                        (None, Mode::Live) => whole(&mut fold, submission, at),
+                        (None, Mode::Replay(replaying)) => replay::apply(conn, &mut fold, submission, replaying)?,
+                    });
+                }
+                let mut rows = fold.finish();
+                ingest::write(conn, &mut rows, &mut next_number)?;
+                Ok((receipts, rows.opened.into_iter().chain(rows.updated)))
+            })
         };
         let (receipts, written) = match purpose {
             Purpose::Change => conn.transaction_immediate(work)?,

@@ -41,7 +41,8 @@ impl Router {
         let mut connection = None;
         let mut failures = 0;
         while !*stop.borrow() {
-            match self.turn(&mut connection) {
+            // What a turn that panicked has left half done is undone with its connection.
+            match StoreError::guard(|| self.turn(&mut connection)) {
                 // There may be more.
                 Ok(true) => failures = 0,
                 Ok(false) => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
-use diesel::r2d2::ManageConnection;
+use diesel::r2d2::{ManageConnection, R2D2Connection};
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -67,7 +67,7 @@ impl Conn {
         result
     }
 
-    fn run(&mut self, sql: &str) -> Result<()> {
+    pub(crate) fn run(&mut self, sql: &str) -> Result<()> {
         match self {
             Self::Sqlite(conn) => conn.batch_execute(sql)?,
             Self::Pg(conn) => conn.batch_execute(sql)?,
@@ -242,9 +242,13 @@ impl ManageConnection for Manager {
             .map_err(|error| diesel::r2d2::Error::ConnectionError(diesel::ConnectionError::BadConnection(error.to_string())))
     }
 
+    /// One whose transaction nobody ended must not come to the next: its user panicked, or was told so late that it could not tell.
     fn has_broken(&self, conn: &mut Conn) -> bool {
-        let _ = conn;
-        false
+        std::thread::panicking()
+            || match conn {
+                Conn::Sqlite(conn) => conn.is_broken(),
+                Conn::Pg(conn) => conn.is_broken(),
+            }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What can go wrong with a query, in the classes that decide what happens next.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use diesel::result::{DatabaseErrorKind, Error};
 
 /// Why a query failed. Texts come from the database and are for the log; they reach no answer.
@@ -28,6 +30,15 @@ impl StoreError {
             Self::Conflict(_) => "conflict",
             Self::Refused(_) => "refused",
         }
+    }
+
+    /// Runs `work`; a panic in it is [`StoreError::Data`], so that it stays with the one that met it. Whatever `work` could change
+    /// must be thrown away then: a transaction around it, a memory of what was read.
+    ///
+    /// # Errors
+    /// What `work` says, or that it panicked. The log says where.
+    pub fn guard<T>(work: impl FnOnce() -> Result<T, Self>) -> Result<T, Self> {
+        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Self::Data("a fault in Callbox itself".to_owned())))
     }
 
     /// A connection that could not be had.

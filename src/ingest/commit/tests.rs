@@ -123,3 +123,21 @@ async fn a_closed_committer_refuses() {
         assert!(matches!(late, Err(Refused::Closed)), "{late:?}");
     }
 }
+
+/// On both databases what it wrote is undone, and whoever comes next neither meets its transaction nor waits for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_that_panics_ends_alone() {
+    for database in databases() {
+        let bench = Bench::on(&database);
+        let note = |conn: &mut Conn| conn.run("INSERT INTO facts (name, value) VALUES ('half', 'done')");
+        let abandoned = move |conn: &mut Conn| -> store::Result<()> {
+            note(conn)?;
+            panic!("a fault")
+        };
+        let told = bench.committer.write(abandoned).await;
+        assert!(matches!(told, Err(StoreError::Environment(_))), "{told:?}");
+        bench.committer.write(note).await.expect("nothing of it is there");
+        assert_eq!(bench.send(message("a", 0, Action::Trigger, Severity::Error, false)).await, Outcome::Opened);
+        bench.committer.close();
+    }
+}

@@ -16,7 +16,7 @@ pub(super) fn isolate(
     at: Timestamp,
     next_number: &mut Option<i64>,
 ) -> Result<Vec<EventReceipt>> {
-    match conn.savepoint(|conn| part(conn, submission, items, at, next_number)) {
+    match conn.savepoint(|conn| StoreError::guard(|| part(conn, submission, items, at, next_number))) {
         Err(StoreError::Environment(error)) => Err(StoreError::Environment(error)),
         Err(_) if items.len() > 1 => {
             let (first, second) = items.split_at(items.len() / 2);

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use super::*;
 use crate::event::Action;
 use crate::id::{self, Kind};
+use crate::incident::Outcome;
 use crate::ingest::queue::Limits;
 use crate::ingest::submission::Ledger;
 use crate::ingest::testing::{NOW, item, submission};
@@ -148,6 +149,35 @@ fn what_another_node_changed_meanwhile_is_met_as_it_is() {
             one.batch(&["a"]);
         }
         assert!(beginning(&one.batch(&["a"]), "SELECT").is_empty(), "nobody else came: it believes again");
+    }
+}
+
+/// A fault of ours that one key sets off must not end the thread that everybody waits for.
+#[test]
+fn an_event_that_makes_us_panic_fails_alone() {
+    for database in databases() {
+        let mut counted = Counted::on(&database);
+        counted.conn.set_instrumentation(|event: InstrumentationEvent<'_>| {
+            if let InstrumentationEvent::StartQuery { query, .. } = event {
+                assert!(!query.to_string().contains("poison"), "the fault");
+            }
+        });
+        let requests: Vec<Submission> = ["a", "poison", "b"]
+            .iter()
+            .map(|key| Submission {
+                ledger: counted.like.ledger.clone().map(|ledger| Ledger { id: id::new(Kind::Request), ..ledger }),
+                items: vec![item(Action::Trigger, key)],
+                ..counted.like.clone()
+            })
+            .collect();
+        let receipts = counted.lane.commit(&mut counted.conn, &requests.iter().collect::<Vec<_>>()).unwrap();
+        assert!(receipts.iter().all(Result::is_ok), "{receipts:?}");
+        let outcome = |index: usize| receipts[index].as_ref().unwrap().events[0].outcome;
+        assert_eq!([outcome(0), outcome(1), outcome(2)], [Outcome::Opened, Outcome::Quarantined, Outcome::Opened]);
+        counted.conn.set_instrumentation(|_: InstrumentationEvent<'_>| {});
+        assert_eq!(counted.incidents("a"), [(true, 1)]);
+        assert_eq!(counted.incidents("b"), [(true, 1)]);
+        assert_eq!(counted.incidents("poison"), []);
     }
 }
 

@@ -4,6 +4,7 @@ mod dispatch;
 mod news;
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ pub use dispatch::dispatch;
 
 /// The longest that a lane sleeps; one that has nothing to do by then ends.
 const IDLE: Duration = Duration::from_secs(5);
+
+/// Why a delivery that made Callbox panic is given up: it would again.
+const FAULT: &str = "a fault in Callbox itself; the log says where";
 
 struct Lane {
     engine: Arc<Engine>,
@@ -154,7 +158,8 @@ impl Lane {
                 timeout: engine.settings.timeout,
                 random: random(),
             };
-            let done = way.attempt(work).await;
+            let tried = AssertUnwindSafe(way.attempt(work.clone())).catch_unwind().await;
+            let done = tried.unwrap_or_else(|_| Done { work, attempts: Vec::new(), end: End::Dead(FAULT.to_owned()) });
             let _ = sent.send(done).await;
         });
     }
