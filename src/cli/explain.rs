@@ -13,6 +13,7 @@ use super::failure::usage;
 use super::lookup::{self, Named};
 use super::output::Output;
 use super::read::{array, first, plain, text};
+use super::told;
 use crate::provider::Headers;
 use crate::provider::fixture::Fixture;
 
@@ -28,7 +29,7 @@ use crate::provider::fixture::Fixture;
 
 A file that ends in .http holds the request as it goes over the wire: request line, headers, a blank line, the body, which may be
 gzip if Content-Encoding says so. Nothing is written and nobody is notified. With --integration its secret, its options and its open
-incidents are used.")]
+incidents are used, and what would go out is shown: to whom, by which rule, when, and the request with its secrets masked.")]
 pub struct ExplainArgs {
     /// The tool: alertmanager, grafana, datadog, events, webhook, …
     #[arg(value_name = "TYPE")]
@@ -134,7 +135,19 @@ fn object<'a>(file: impl Iterator<Item = (&'a str, &'a str)>, flags: Vec<(&'a st
 }
 
 /// Parts of the trace that have a place of their own below; the rest is printed as it is, so that nothing is left out.
-const PLACED: [&str; 8] = ["type", "verdict", "message", "signature", "events", "ignored", "unmapped", "deliveries"];
+const PLACED: [&str; 11] = [
+    "type",
+    "verdict",
+    "message",
+    "signature",
+    "events",
+    "ignored",
+    "unmapped",
+    "deliveries",
+    "later",
+    "untold",
+    "deliveries_note",
+];
 
 fn print(out: &Output, trace: &Value) -> anyhow::Result<()> {
     let signature = trace.get("signature").map(signature).unwrap_or_default();
@@ -152,9 +165,7 @@ fn print(out: &Output, trace: &Value) -> anyhow::Result<()> {
             out.text(&format!("\n{title} {}: {}", place(&text(item, "at")), first(item, &["why", "reason"])))?;
         }
     }
-    for delivery in array(trace, "deliveries") {
-        out.text(&format!("\nwould deliver: {}", plain(delivery)))?;
-    }
+    told::print(out, trace)?;
     let rest: Vec<(&str, String)> = trace
         .as_object()
         .into_iter()

@@ -29,6 +29,7 @@ pub mod terminal;
 #[cfg(test)]
 mod testing;
 pub mod token;
+pub mod told;
 
 use std::path::Path;
 

@@ -54,6 +54,12 @@ pub const fn opens(occasion: Occasion) -> bool {
     matches!(occasion, Occasion::Triggered | Occasion::Change | Occasion::Test)
 }
 
+/// Whether a message of this kind may go to who knows `told`, by a route that `pages` or does not: one that never does has nothing that
+/// its other messages would come without.
+pub const fn may_go(told: Option<State>, occasion: Occasion, pages: bool) -> bool {
+    told.is_some() || opens(occasion) || !pages
+}
+
 /// The state in the message of a transition, where the incident may have gone on since: what was read is `present`.
 pub const fn at(occasion: Occasion, present: State, acknowledged: bool) -> State {
     let status = match (occasion, present.status) {

@@ -14,6 +14,7 @@ use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
+use crate::error::ApiError;
 use crate::ingest::refusal::Reason;
 use crate::provider::Headers;
 
@@ -120,6 +121,17 @@ pub fn decode(headers: &Headers, wire: Bytes, limit: usize) -> Result<Bytes, Rea
         Encoding::Gzip => gunzip(&wire, limit),
         Encoding::Identity if wire.len() > limit => Err(Reason::TooLarge(limit)),
         Encoding::Identity => Ok(wire),
+    }
+}
+
+/// Why the body of a request of the management API was not read.
+pub fn unread(reason: Reason) -> ApiError {
+    match reason {
+        Reason::TooLarge(limit) => ApiError::TooLarge(limit),
+        Reason::UnknownEncoding => ApiError::UnsupportedEncoding,
+        Reason::BodyTimeout => ApiError::Timeout,
+        Reason::Unavailable => ApiError::Unavailable(reason.to_string()),
+        reason => ApiError::BadRequest(reason.to_string()),
     }
 }
 

@@ -9,11 +9,14 @@ use super::inbound::Inbound;
 use super::published::{self, Proved};
 use super::refusal::{Reason, Refusal};
 use super::snapshot::{Integration, Policy};
+use super::submission::Submission;
 use super::{cause, native};
 use crate::app::App;
+use crate::outbox::message::Context;
+use crate::outbox::preview::{self, Preview};
 use crate::provider::{Compiled, Provider};
 use crate::signature::SignatureTrace;
-use crate::store::StoreError;
+use crate::store::{Conn, StoreError};
 use effect::{Effects, effects};
 
 pub use trace::{CredentialTrace, EventTrace, Explanation, IgnoredTrace, Match, to_json};
@@ -30,6 +33,8 @@ pub struct Question {
     pub inbound: Inbound,
     /// Why its body cannot be read, where it cannot; the request is without one then.
     pub unread: Option<Reason>,
+    /// Whether whoever asks may see what would go out, and where.
+    pub sees_destinations: bool,
 }
 
 /// Explains a request.
@@ -37,7 +42,7 @@ pub struct Question {
 /// # Errors
 /// The store cannot be read.
 pub async fn explain(app: &App, question: Question) -> Result<Explanation, StoreError> {
-    let Question { provider, integration, options, inbound, unread } = question;
+    let Question { provider, integration, options, inbound, unread, sees_destinations } = question;
     if let Some(reason) = unread {
         return Ok(Explanation::unread(app, provider, integration.as_ref(), reason));
     }
@@ -74,15 +79,42 @@ pub async fn explain(app: &App, question: Question) -> Result<Explanation, Store
         }
         (Ok((delivery_id, proved)), Some(integration)) => {
             let submission = native::submission(integration, &inbound, &read, delivery_id.flatten(), proved);
-            app.store.read(move |conn| effects(conn, &submission)).await?
+            let tells = submission.tells;
+            let (effects, preview) = foresee(app, submission).await?;
+            match (tells, sees_destinations, preview) {
+                (false, ..) => explanation.untold_because("there is no destination: nothing is noted for the outside world"),
+                (_, false, _) => {
+                    explanation.untold_because("only a token with the scope destinations:read sees what would go out")
+                }
+                (.., Some(preview)) => explanation.tells = preview.render().await,
+                (.., None) => explanation.untold_because("nothing would happen that anybody is told of"),
+            }
+            effects
         }
-        (Ok(_), None) => Effects::Unknown,
+        (Ok(_), None) => {
+            explanation.untold_because("name an integration: whose rules count, and what is open, is known by it");
+            Effects::Unknown
+        }
     };
     explanation.repaired = read.repaired;
     explanation.warnings = read.warnings.iter().map(ToString::to_string).collect();
     explanation.changes = std::mem::take(&mut read.changes);
     explanation.take(read, effects);
     Ok(explanation)
+}
+
+/// What a submission would do, and what would go out for it; `None`: nothing happens that anybody is told of.
+async fn foresee(app: &App, submission: Submission) -> Result<(Effects, Option<Preview>), StoreError> {
+    let (snapshot, public_url) = (app.directory.snapshot(), app.public_url().to_owned());
+    let work = move |conn: &mut Conn| {
+        let (effects, happened) = effects(conn, &submission)?;
+        if happened.notices.is_empty() {
+            return Ok((effects, None));
+        }
+        let context = Context { snapshot: &snapshot, public_url: &public_url };
+        Ok((effects, Some(preview::plan(conn, context, happened, submission.received_at)?)))
+    };
+    app.store.read(work).await
 }
 
 /// Checks what a post checks before it reads the body, in its order, the rate limit left out. The delivery's id, where the

@@ -13,12 +13,15 @@ mod lane;
 mod mail;
 pub mod message;
 mod plan;
+pub mod preview;
+pub mod rehearsal;
 mod router;
 mod send;
 mod settle;
 mod sweep;
 mod trial;
 mod turn;
+mod waits;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -13,6 +13,8 @@ use super::message::Context;
 use super::plan::{self, Facts, Paces, Planned};
 use super::{POLL, settle, sweep};
 use crate::app::App;
+use crate::store::changes::Change;
+use crate::store::incidents::Incident;
 use crate::store::outbox::route::{self, Notice};
 use crate::store::outbox::{Thread, read};
 use crate::store::{Backend, Conn, Result, StoreError, conn};
@@ -107,23 +109,8 @@ impl Router {
         let number = |id: &str| crate::id::number(id);
         let incidents: HashMap<_, _> = read::incidents(conn, &numbers)?.into_iter().map(|row| (number(&row.id), row)).collect();
         let changes: HashMap<_, _> = read::changes(conn, &changed)?.into_iter().map(|row| (number(&row.id), row)).collect();
-        let mut threads: HashMap<i64, Vec<Thread>> = HashMap::new();
-        for thread in route::threads_of(conn, &numbers)? {
-            threads.entry(thread.incident_id.unwrap_or_default()).or_default().push(thread);
-        }
-        let mut paged = HashMap::new();
-        for notice in notices.iter().filter(|notice| notice.event == "incident.triggered") {
-            let Some(row) = notice.incident_id.and_then(|id| incidents.get(&id)) else { continue };
-            for rule in snapshot.rules.get(notice.tenant_id.as_str()).into_iter().flatten() {
-                if rule.rule.dedupe_window.is_some()
-                    && let Some(at) = route::paged_at(conn, &rule.id, &row.integration_id, &row.dedup_key)?
-                {
-                    paged.insert((Arc::clone(&rule.id), row.integration_id.clone(), row.dedup_key.clone()), Timestamp(at));
-                }
-            }
-        }
         let context = Context { snapshot: &snapshot, public_url: self.app.public_url() };
-        let mut facts = Facts { context, incidents, changes, threads, paged, now };
+        let mut facts = facts(conn, context, notices, (incidents, changes), now)?;
         Ok(plan::plan(notices, &mut facts, &mut self.paces))
     }
 
@@ -164,4 +151,34 @@ impl Router {
             Backend::Postgres => conn.transaction_immediate::<T, StoreError>(work),
         }
     }
+}
+
+/// What is to be known of incidents and changes to plan what is told of them: their threads, and when their keys paged.
+///
+/// # Errors
+/// A query failed.
+pub fn facts<'a>(
+    conn: &mut Conn,
+    context: Context<'a>,
+    notices: &[Notice],
+    (incidents, changes): (HashMap<i64, Incident>, HashMap<i64, Change>),
+    now: Timestamp,
+) -> Result<Facts<'a>> {
+    let mut threads: HashMap<i64, Vec<Thread>> = HashMap::new();
+    let numbers: Vec<i64> = incidents.keys().copied().collect();
+    for thread in route::threads_of(conn, &numbers)? {
+        threads.entry(thread.incident_id.unwrap_or_default()).or_default().push(thread);
+    }
+    let mut paged = HashMap::new();
+    for notice in notices.iter().filter(|notice| notice.event == "incident.triggered") {
+        let Some(row) = notice.incident_id.and_then(|id| incidents.get(&id)) else { continue };
+        for rule in context.snapshot.rules.get(notice.tenant_id.as_str()).into_iter().flatten() {
+            if rule.rule.dedupe_window.is_some()
+                && let Some(at) = route::paged_at(conn, &rule.id, &row.integration_id, &row.dedup_key)?
+            {
+                paged.insert((Arc::clone(&rule.id), row.integration_id.clone(), row.dedup_key.clone()), Timestamp(at));
+            }
+        }
+    }
+    Ok(Facts { context, incidents, changes, threads, paged, now, untold: None })
 }

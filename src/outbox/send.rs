@@ -63,7 +63,7 @@ impl Way<'_> {
         let mut verdict = None;
         for form in [Form::Rich, Form::New, Form::Plain] {
             let sending = match form {
-                Form::Rich => self.rich(channel, &target, &letter(remembered.as_ref())).await.map(Some),
+                Form::Rich => made(self.destination, channel, &target, &letter(remembered.as_ref())).await.map(Some),
                 Form::New if remembered.is_some() => channel.parcel(&target, &letter(None)).map(Some),
                 Form::New => Ok(None),
                 Form::Plain => Ok(channel.plain(&target, &letter(None))),
@@ -90,31 +90,6 @@ impl Way<'_> {
             None => End::Dead("there is nothing to send".to_owned()),
         };
         Done { work, attempts, end }
-    }
-
-    /// What a first attempt at `work` would send.
-    ///
-    /// # Errors
-    /// It cannot be said there: a sentence that names no secret.
-    pub async fn made(
-        &self,
-        channel: &'static dyn Channel,
-        target: &Target,
-        work: &Work,
-        now: Timestamp,
-    ) -> Result<Sending, String> {
-        self.rich(channel, target, &Letter { id: &work.delivery.id, message: &work.message, now, remembered: None }).await
-    }
-
-    /// A letter as its channel makes it, or as the destination's own template does.
-    async fn rich(&self, channel: &'static dyn Channel, target: &Target, letter: &Letter<'_>) -> Result<Sending, String> {
-        let templates = &self.destination.templates;
-        let template = if letter.message.change.is_some() { &templates.change } else { &templates.incident };
-        let Some(template) = template.clone() else { return channel.parcel(target, letter) };
-        let (message, id) = (letter.message.clone(), letter.id.to_owned());
-        let rendered = tokio::task::spawn_blocking(move || template.render(&message, &id)).await;
-        let rendered = rendered.map_err(|_| "its template was abandoned".to_owned())??;
-        Ok(webhook::sealed(target, letter, rendered.body, &rendered.content_type).into())
     }
 
     async fn once(
@@ -206,6 +181,25 @@ impl Way<'_> {
             }
         }
     }
+}
+
+/// A letter as its channel makes it, or as the destination's own template does.
+///
+/// # Errors
+/// It cannot be said there: a sentence that names no secret.
+pub async fn made(
+    destination: &Destination,
+    channel: &'static dyn Channel,
+    target: &Target,
+    letter: &Letter<'_>,
+) -> Result<Sending, String> {
+    let templates = &destination.templates;
+    let template = if letter.message.change.is_some() { &templates.change } else { &templates.incident };
+    let Some(template) = template.clone() else { return channel.parcel(target, letter) };
+    let (message, id) = (letter.message.clone(), letter.id.to_owned());
+    let rendered = tokio::task::spawn_blocking(move || template.render(&message, &id)).await;
+    let rendered = rendered.map_err(|_| "its template was abandoned".to_owned())??;
+    Ok(webhook::sealed(target, letter, rendered.body, &rendered.content_type).into())
 }
 
 /// The forms in which a delivery is tried.

@@ -4,6 +4,7 @@ use crate::delivery::message::{Message, Occasion};
 use crate::delivery::thread::{self, State};
 use crate::id::{self, Kind};
 use crate::incident::Status;
+use crate::store::incidents::Incident;
 use crate::store::outbox::{NewDelivery, Page, Progress, Thread, lane, read, route};
 use crate::store::{Conn, Result};
 use crate::time::Timestamp;
@@ -42,14 +43,9 @@ pub fn settle(conn: &mut Conn, context: &Context<'_>, now: Timestamp) -> Result<
             id: delivery.id,
         }));
         let row = thread.incident_id.and_then(|number| incidents.iter().find(|row| id::number(&row.id) == number));
-        let steps = row.map_or_else(Vec::new, |row| thread::catch_up(told(&thread), message::state(row)));
-        let wanted: Vec<Occasion> = thread.wants.split(',').filter_map(Occasion::parse).collect();
         let before = deliveries.len();
-        for occasion in steps.into_iter().filter(|occasion| wanted.contains(occasion)) {
-            let Some(row) = row else { continue };
-            let mut message = message::of_incident(context, row, occasion, now);
-            message.notes.push(waited(thread.held_by.as_deref()));
-            deliveries.push(delivery(&thread, row.id.clone(), occasion, &message, now));
+        for message in row.map_or_else(Vec::new, |row| at_the_end(context, &thread, row, now)) {
+            deliveries.push(delivery(&thread, thread.subject.clone(), message.event, &message, now));
         }
         // What waited for the end of a dedupe window begins the next one.
         if let (Some("dedupe"), Some(rule_id), Some(row), true) =
@@ -71,6 +67,18 @@ pub fn settle(conn: &mut Conn, context: &Context<'_>, now: Timestamp) -> Result<
     woken.sort();
     woken.dedup();
     Ok((woken, more))
+}
+
+/// What a receiver is told when a hold of its thread ends at `now`: how things stand, if that is news to it.
+pub fn at_the_end(context: &Context<'_>, thread: &Thread, row: &Incident, now: Timestamp) -> Vec<Message> {
+    let wanted: Vec<Occasion> = thread.wants.split(',').filter_map(Occasion::parse).collect();
+    let steps = thread::catch_up(told(thread), message::state(row)).into_iter().filter(|occasion| wanted.contains(occasion));
+    let late = |occasion| {
+        let mut message = message::of_incident(context, row, occasion, now);
+        message.notes.push(waited(thread.held_by.as_deref()));
+        message
+    };
+    steps.map(late).collect()
 }
 
 fn waited(why: Option<&str>) -> String {

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::message::Context;
-use super::send::{Way, shown};
+use super::send::{Way, made, shown};
 use super::turn::{End, Work};
 use crate::app::App;
+use crate::delivery::channel::Letter;
 use crate::delivery::destination::Destination;
 use crate::delivery::message::{Incident, Message, Named, Occasion};
 use crate::delivery::retry::Policy;
@@ -27,12 +28,13 @@ pub async fn trial(app: &App, destination: &Destination, occasion: Occasion, dry
     let client = app.outbound.as_ref().map_err(ToString::to_string)?;
     let policy = Policy::default();
     let timeout = std::time::Duration::from_secs(5);
-    let way = Way { client, destination, policy: &policy, clock: &app.clock, timeout, random: 1.0 };
-    let work = work(destination, message, now);
     if dry {
-        let sending = way.made(channel, &target, &work, now).await?;
+        let letter = Letter { id: &id::new(Kind::Delivery), message: &message, now, remembered: None };
+        let sending = made(destination, channel, &target, &letter).await?;
         return Ok(json!({"dry_run": true, "request": shown(channel, &target, &sending)}));
     }
+    let way = Way { client, destination, policy: &policy, clock: &app.clock, timeout, random: 1.0 };
+    let work = work(destination, message, now);
     let done = way.attempt(work).await;
     let (result, reason) = match &done.end {
         End::Delivered(_) => ("delivered", None),

@@ -220,6 +220,7 @@ impl Sender {
             options: None,
             inbound: inbound.clone(),
             unread: None,
+            sees_destinations: true,
         };
         let explanation = explain::explain(&self.running.app, question).await.unwrap();
         let done = match native::accept(&self.running.app, found, &inbound).await {

@@ -122,6 +122,11 @@ impl Rule {
         ids
     }
 
+    /// The ids of the destinations that it tells at once, in its order.
+    pub fn at_once(&self) -> impl Iterator<Item = &String> {
+        self.destinations.iter().chain(&self.always).chain(self.fallback.first().into_iter().flatten())
+    }
+
     fn named(&self) -> impl Iterator<Item = &String> {
         let steps = self.steps.iter().flat_map(|step| &step.destinations);
         self.destinations.iter().chain(&self.always).chain(self.fallback.iter().flatten()).chain(steps)

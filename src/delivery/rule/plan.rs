@@ -76,6 +76,30 @@ impl Rule {
         due
     }
 
+    /// Who is told how long after a page that nobody acknowledges and nothing arrives of; those that are told at once first.
+    pub fn ahead(&self) -> Vec<(Duration, &str)> {
+        let since = Timestamp(0);
+        let (mut ahead, mut deliveries, mut now) = (Vec::new(), Vec::new(), since);
+        loop {
+            let page = Page { since, acknowledged_at: None, resolved_at: None, deliveries: &deliveries };
+            let due = self.due(&page, now);
+            let after = Duration::from_micros(u64::try_from(now.0).unwrap_or(0));
+            for destination in due.destinations {
+                ahead.push((after, destination));
+                deliveries.push(Delivery { destination, at: now, progress: Progress::Underway });
+            }
+            match due.next {
+                Some(next) if next > now => now = next,
+                _ => return ahead,
+            }
+        }
+    }
+
+    /// Whether a destination stands in its steps.
+    pub fn is_step(&self, id: &str) -> bool {
+        self.steps.iter().flat_map(|step| &step.destinations).any(|named| named == id)
+    }
+
     fn step<'a>(&'a self, page: &Page<'_>, now: Timestamp, due: &mut Due<'a>) {
         for step in &self.steps {
             let at = page.since.plus(step.after);

@@ -16,7 +16,7 @@ use super::{BODY_MAX, unknown};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::http::auth::{Caller, Scope};
-use crate::http::body::decode;
+use crate::http::body::{decode, unread};
 use crate::id::{self, Kind};
 use crate::ingest::explain::{self, Question};
 use crate::ingest::inbound::{Inbound, Route};
@@ -54,7 +54,14 @@ pub async fn explain(
     let asked = asked.map_err(|error| ApiError::Unavailable(error.to_string()))??;
     let integration = asked.integration_id.map(|id| integration(&app, &caller, &id)).transpose()?;
     let options = asked.options.map(|options| compile(provider, &options)).transpose()?;
-    let question = Question { provider, integration, options, inbound: asked.inbound, unread: asked.unread };
+    let question = Question {
+        provider,
+        integration,
+        options,
+        inbound: asked.inbound,
+        unread: asked.unread,
+        sees_destinations: caller.may(Scope::DestinationsRead),
+    };
     let explanation = explain::explain(&app, question).await?;
     Ok(HttpResponse::Ok().json(explain::to_json(&explanation)))
 }
@@ -62,17 +69,6 @@ pub async fn explain(
 /// Bytes of a JSON body that holds a request of `limit` bytes as base64, and all that goes with it.
 const fn enveloped(limit: usize) -> usize {
     limit.div_ceil(3).saturating_mul(4).saturating_add(BODY_MAX)
-}
-
-/// Why the JSON body itself was not read.
-fn unread(reason: Reason) -> ApiError {
-    match reason {
-        Reason::TooLarge(limit) => ApiError::TooLarge(limit),
-        Reason::UnknownEncoding => ApiError::UnsupportedEncoding,
-        Reason::BodyTimeout => ApiError::Timeout,
-        Reason::Unavailable => ApiError::Unavailable(reason.to_string()),
-        reason => ApiError::BadRequest(reason.to_string()),
-    }
 }
 
 /// What is asked.

@@ -15,6 +15,7 @@ use crate::ingest::published::PublishedTrace;
 use crate::ingest::refusal::{Reason, Refusal};
 use crate::ingest::snapshot::{Integration, Policy};
 use crate::ingest::submission::{DUPLICATE, Verdict};
+use crate::outbox::preview::Shown;
 use crate::provider::{Mapped, Origin, Provider};
 use crate::signature::SignatureTrace;
 
@@ -41,6 +42,12 @@ pub struct Explanation {
     pub ignored: Vec<IgnoredTrace>,
     /// Change events.
     pub changes: Vec<ChangeEvent>,
+    /// What would go out, to whom and when.
+    #[serde(flatten)]
+    pub tells: Shown,
+    /// Why nothing would, where nothing is known of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deliveries_note: Option<String>,
     /// What the owner should know.
     pub warnings: Vec<String>,
 }
@@ -112,8 +119,15 @@ impl Explanation {
             events: Vec::new(),
             ignored: Vec::new(),
             changes: Vec::new(),
+            tells: Shown::default(),
+            deliveries_note: None,
             warnings: Vec::new(),
         }
+    }
+
+    /// Says why nothing would go out.
+    pub(super) fn untold_because(&mut self, why: &str) {
+        self.deliveries_note = Some(why.to_owned());
     }
 
     /// Of a request whose body cannot be read. A post looks at its path before, and at its credential no more.
@@ -131,6 +145,7 @@ impl Explanation {
     /// What is not accepted has its reason for a message; what the body says is shown all the same.
     pub(super) fn refuse(&mut self, refusal: Refusal) {
         (self.verdict, self.message) = (refusal.verdict, refusal.reason.to_string());
+        self.untold_because("the request would be refused");
     }
 
     /// Puts what the body says and what that would do side by side.

@@ -34,6 +34,21 @@ pub struct Facts<'a> {
     pub paged: HashMap<(Arc<str>, String, String), Timestamp>,
     /// The present.
     pub now: Timestamp,
+    /// Who is not told of what, and why; `None`: nobody asks.
+    pub untold: Option<Vec<Untold>>,
+}
+
+/// A rule that does not tell of a notice, or a destination that is not told of it.
+#[derive(Clone, Debug)]
+pub struct Untold {
+    /// The notice.
+    pub notice: i64,
+    /// The rule.
+    pub rule: Option<Arc<StoredRule>>,
+    /// The destination.
+    pub destination: Option<String>,
+    /// Why: a sentence without an end.
+    pub why: String,
 }
 
 /// How far rules have spent their limits.
@@ -110,6 +125,13 @@ impl Planner<'_, '_> {
             }
         }
         self.tell(&row.id, routes, &message);
+    }
+
+    /// Notes why somebody is not told, where somebody asks.
+    fn leave(&mut self, rule: Option<&Arc<StoredRule>>, destination: Option<&str>, why: impl FnOnce() -> String) {
+        let Some(untold) = &mut self.facts.untold else { return };
+        let (rule, destination) = (rule.cloned(), destination.map(str::to_owned));
+        untold.push(Untold { notice: self.notice.id, rule, destination, why: why() });
     }
 
     fn destinations(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Destination>)> {

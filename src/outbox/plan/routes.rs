@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Planner, Route};
 use crate::delivery::message::{Message, Occasion};
-use crate::delivery::rule::{Answer, Facts, Rule, Seen, quiet_until};
+use crate::delivery::rule::{Answer, Facts, Seen, quiet_until};
 use crate::ingest::snapshot::{Snapshot, StoredRule};
 use crate::outbox::{message, sweep};
 use crate::provider::OWN;
@@ -28,14 +28,21 @@ impl Planner<'_, '_> {
             // What follows a page goes its way; a rule that never pages has nothing to follow.
             let pages = rule.rule.events.iter().any(|asked| asked.occasion == Occasion::Triggered);
             if pages && !matches!(self.occasion, Occasion::Triggered | Occasion::Updated | Occasion::Change) {
+                self.leave(Some(&rule), None, || "what follows a page goes to whom it was told".to_owned());
                 continue;
             }
             if self.occasion == Occasion::Triggered && rule.rule.enabled && sweep::is_needed(&rule.rule) {
                 self.watch(&rule);
             }
             let seen = Seen { message: &whole, after: None, paged: self.has_paged(&rule.id) };
-            let Answer::Yes { occasion, notes } = rule.rule.wants(&seen, &judged) else { continue };
-            let mut fresh = self.reached(&rule.rule, row);
+            let (occasion, notes) = match rule.rule.wants(&seen, &judged) {
+                Answer::Yes { occasion, notes } => (occasion, notes),
+                Answer::No(reason) => {
+                    self.leave(Some(&rule), None, || reason.to_string());
+                    continue;
+                }
+            };
+            let mut fresh = self.reached(&rule, row);
             // Who knows of the incident is told what happened by the way of its page.
             fresh.retain(|id| !pages || self.occasion == Occasion::Triggered || !self.has_thread(id));
             if fresh.is_empty() {
@@ -70,16 +77,24 @@ impl Planner<'_, '_> {
     }
 
     /// The destinations that a rule tells at once, of those that are there and are told anything.
-    fn reached(&self, rule: &Rule, row: Option<&incidents::Incident>) -> Vec<Arc<str>> {
-        let first = rule.fallback.first().into_iter().flatten();
-        let named: Vec<String> = rule.destinations.iter().chain(&rule.always).chain(first).cloned().collect();
+    fn reached(&mut self, rule: &Arc<StoredRule>, row: Option<&incidents::Incident>) -> Vec<Arc<str>> {
         let about = row.and_then(|row| self.is_about(row));
-        let reached = named.into_iter().filter_map(|id| {
-            let (id, destination) = self.facts.context.snapshot.destinations.get_key_value(id.as_str())?;
-            let told = destination.enabled && *destination.tenant_id == *self.notice.tenant_id && about.as_deref() != Some(&**id);
-            told.then(|| Arc::clone(id))
-        });
-        reached.collect()
+        let destinations = &self.facts.context.snapshot.destinations;
+        let mut reached = Vec::new();
+        for id in rule.rule.at_once() {
+            let found = destinations.get_key_value(id.as_str());
+            let why = match found.filter(|(_, found)| *found.tenant_id == *self.notice.tenant_id) {
+                None => "it is deleted",
+                Some((_, destination)) if !destination.enabled => "it is disabled",
+                Some((id, _)) if about.as_deref() == Some(&**id) => "the incident is about this very destination",
+                Some((id, _)) => {
+                    reached.push(Arc::clone(id));
+                    continue;
+                }
+            };
+            self.leave(Some(rule), Some(id), || why.to_owned());
+        }
+        reached
     }
 
     /// The destination that an incident of our own is about: it is not told that it does not work.
@@ -103,10 +118,15 @@ impl Planner<'_, '_> {
     pub(super) fn by_threads(&mut self, routes: &mut BTreeMap<Arc<str>, Route>) {
         let snapshot: &Snapshot = self.facts.context.snapshot;
         let threads = self.notice.incident_id.and_then(|id| self.facts.threads.get(&id));
+        let mut left = Vec::new();
         for thread in threads.into_iter().flatten() {
             let Some((id, _)) = snapshot.destinations.get_key_value(thread.destination_id.as_str()) else { continue };
             let wants = wants(&thread.wants);
-            if !wants.contains(&self.occasion) || routes.contains_key(id) {
+            if routes.contains_key(id) {
+                continue;
+            }
+            if !wants.contains(&self.occasion) {
+                left.push(thread.destination_id.clone());
                 continue;
             }
             let rules = snapshot.rules.get(self.notice.tenant_id.as_str());
@@ -114,6 +134,9 @@ impl Planner<'_, '_> {
             let quiet = rule.as_ref().and_then(|rule| quiet_until(&rule.rule.quiet_windows, self.facts.now));
             let hold = quiet.map(|until| (until, "quiet"));
             routes.insert(Arc::clone(id), Route { occasion: self.occasion, rule, wants, hold, notes: Vec::new() });
+        }
+        for id in left {
+            self.leave(None, Some(&id), || "the rule by which it was told does not ask for this event".to_owned());
         }
     }
 }

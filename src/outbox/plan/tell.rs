@@ -48,7 +48,10 @@ impl Planner<'_, '_> {
                 *self.planned.held.entry(why).or_default() += 1;
             }
             // Only a page ends a hold early; all else is part of what is told at its end.
-            None if on_hold && route.occasion != Occasion::Triggered => return,
+            None if on_hold && route.occasion != Occasion::Triggered => {
+                let why = || "it waits for the end of a hold, and this is part of what it is told then".to_owned();
+                return self.leave(route.rule.as_ref(), Some(destination_id), why);
+            }
             // A change has no state to tell at the end of a hold: it is told late.
             hold => {
                 thread.held_until = None;

@@ -48,10 +48,9 @@ impl Turn {
             }
             left = kept;
         }
-        // A route that never pages has nothing that its other messages would come without.
         let pages = thread.wants.split(',').any(|word| word == Occasion::Triggered.as_str());
         while let Some((delivery, message)) = left.first() {
-            if told(thread).is_some() || thread::opens(message.event) || !pages {
+            if thread::may_go(told(thread), message.event, pages) {
                 break;
             }
             skip(delivery, "this destination was never told that it began");

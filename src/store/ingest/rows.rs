@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::incident::{Incident, Status, Tombstone};
+use crate::store::{changes, incidents};
 use crate::time::Timestamp;
 
 /// A dedup key in its scope.
@@ -109,6 +110,23 @@ pub struct ChangeRow<'a> {
     pub received_at: Timestamp,
 }
 
+impl ChangeRow<'_> {
+    /// It as it will be read.
+    pub fn as_read(&self) -> changes::Change {
+        changes::Change {
+            id: self.id.clone(),
+            integration_id: self.integration_id.to_owned(),
+            service_id: self.service_id.to_owned(),
+            request_id: self.request_id.map(str::to_owned),
+            summary: self.summary.to_owned(),
+            source: self.source.map(str::to_owned),
+            details: self.details.clone(),
+            occurred_at: self.occurred_at.map(|at| at.0),
+            received_at: self.received_at.0,
+        }
+    }
+}
+
 /// A row of the outbox.
 #[derive(Debug)]
 pub struct OutboxRow<'a> {
@@ -156,6 +174,34 @@ impl IncidentRow {
     /// The column: NULL while it is the title.
     pub(super) fn first_summary(&self) -> Option<&str> {
         (self.incident.first_summary != self.incident.title).then_some(self.incident.first_summary.as_str())
+    }
+
+    /// It as it will be read; of one that is not written yet the number is 0.
+    pub fn as_read(&self) -> incidents::Incident {
+        let incident = &self.incident;
+        let time = |at: Option<Timestamp>| at.map(|at| at.0);
+        incidents::Incident {
+            id: incident.id.clone(),
+            number: self.number,
+            service_id: incident.service_id.clone(),
+            integration_id: self.key.integration_id.to_string(),
+            dedup_key: self.key.dedup_key.clone(),
+            status: incident.status.as_str().to_owned(),
+            title: incident.title.clone(),
+            first_summary: self.first_summary().map(str::to_owned),
+            severity: incident.severity.as_str().to_owned(),
+            source: incident.source.clone(),
+            shown: self.shown.to_string(),
+            event_count: incident.event_count,
+            first_seen: incident.first_seen.0,
+            last_seen: incident.last_seen.0,
+            acknowledged_at: time(incident.acknowledged_at),
+            acknowledged_by: incident.acknowledged_by.clone(),
+            resolved_at: time(incident.resolved_at),
+            resolved_by: incident.resolved_by.clone(),
+            previous_incident_id: incident.previous_incident_id.clone(),
+            last_event_id: incident.last_event_id.clone(),
+        }
     }
 
     /// The column: NULL once it is resolved.

@@ -2,10 +2,10 @@
 
 use diesel::prelude::*;
 
-use super::rows::{Attempted, Delivery, Thread};
+use super::rows::{Attempted, Breaker, Delivery, Thread};
 use crate::id;
 use crate::store::page::{Listed, Page};
-use crate::store::schema::{attempts, changes, deliveries, incidents, threads};
+use crate::store::schema::{attempts, breakers, changes, deliveries, incidents, threads};
 use crate::store::{Conn, Result, changes::Change, incidents::Incident};
 use crate::time::Timestamp;
 
@@ -123,6 +123,14 @@ pub fn attempts(conn: &mut Conn, id: &str) -> Result<Vec<Attempted>> {
 /// The query failed.
 pub fn thread(conn: &mut Conn, destination_id: &str, subject: &str) -> Result<Option<Thread>> {
     Ok(threads::table.find((destination_id, subject)).select(Thread::as_select()).first(conn).optional()?)
+}
+
+/// How the receivers of these destinations are doing; one that was never told anything is not among them.
+///
+/// # Errors
+/// The query failed.
+pub fn breakers(conn: &mut Conn, destinations: &[&str]) -> Result<Vec<Breaker>> {
+    Ok(breakers::table.filter(breakers::destination_id.eq_any(destinations)).select(Breaker::as_select()).load(conn)?)
 }
 
 /// Deliveries to a destination that have not come to their end.

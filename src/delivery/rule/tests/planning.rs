@@ -240,3 +240,12 @@ fn check_fallback(world: &World, told: &BTreeMap<String, i64>, closed: i64) -> R
     }
     Ok(())
 }
+
+#[test]
+fn what_lies_ahead_of_a_page_is_known_before() {
+    let rule = rule(json!({"name": "x", "destinations": ["ops"], "fallback": [["push"], ["sms"]], "fallback_after": "1m",
+        "steps": [{"after": "10m", "destinations": ["slack"]}]}));
+    let seconds: Vec<(u64, &str)> = rule.ahead().into_iter().map(|(after, id)| (after.as_secs(), id)).collect();
+    assert_eq!(seconds, [(0, "dst_ops"), (0, "dst_push"), (60, "dst_sms"), (600, "dst_slack")]);
+    assert!(rule.is_step("dst_slack") && !rule.is_step("dst_sms"));
+}
