@@ -3,13 +3,15 @@
 mod settings;
 mod shown;
 
+use std::path::PathBuf;
+
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Value, json};
 
 use self::settings::Settings;
 use super::Session;
 use super::api::Query;
-use super::args::{Paging, json_or_file};
+use super::args::{Paging, json_or_file, read_file};
 use super::failure::usage;
 use super::lookup::{self, Named};
 
@@ -32,6 +34,8 @@ pub enum Command {
     /// Apply it no longer
     #[command(after_help = "Example:\n  callbox rule disable nights")]
     Disable(Which),
+    /// Say what it would make of an event: whether it matches, what puts it off, and what would go out; nothing is sent
+    Test(TestArgs),
     /// Delete a rule; what it told of before is still told its end
     #[command(after_help = "Example:\n  callbox rule delete nights")]
     Delete(Which),
@@ -92,6 +96,39 @@ pub struct UpdateArgs {
     pub clear: Vec<String>,
 }
 
+/// Arguments of `test`.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  callbox rule test nights --dry-run
+  callbox rule test nights --dry-run --incident 12
+  callbox rule test nights --dry-run --file alert.json --integration prod
+  callbox rule test long --dry-run --event incident.open_for:2h
+
+The file holds an event as /api/events takes it: {\"event_action\": \"trigger\", \"payload\": {\"summary\": …, \"severity\": …}}.
+Without file and incident the rule is tried with one made up so that its floor lets it pass.")]
+pub struct TestArgs {
+    #[command(flatten)]
+    which: Which,
+    /// Send nothing: a rule is tried in no other way; `callbox destination test` sends
+    #[arg(long, required = true)]
+    pub dry_run: bool,
+    /// What happens, in the words of rules [default: as the event or the incident says, or incident.triggered]
+    #[arg(long, value_name = "EVENT")]
+    pub event: Option<String>,
+    /// To this incident, by id or number
+    #[arg(long, conflicts_with = "file")]
+    pub incident: Option<String>,
+    /// To what this event would open; - for standard input
+    #[arg(long)]
+    pub file: Option<PathBuf>,
+    /// As if it came to this integration, by name or id
+    #[arg(long)]
+    pub integration: Option<String>,
+    /// As if it belonged to this service, by name or id
+    #[arg(long)]
+    pub service: Option<String>,
+}
+
 impl Command {
     /// Runs it.
     ///
@@ -105,6 +142,7 @@ impl Command {
             Self::Update(args) => update(session, args).await,
             Self::Enable(which) => enable(session, which, true).await,
             Self::Disable(which) => enable(session, which, false).await,
+            Self::Test(args) => test(session, args).await,
             Self::Delete(which) => delete(session, which).await,
         }
     }
@@ -160,6 +198,26 @@ async fn enable(session: &Session, which: &Which, enabled: bool) -> anyhow::Resu
     }
     let state = if enabled { "enabled" } else { "disabled" };
     session.out.text(&format!("{} is {state}", which.rule))
+}
+
+async fn test(session: &Session, args: &TestArgs) -> anyhow::Result<()> {
+    let id = find(session, &args.which).await?;
+    let mut body = serde_json::Map::new();
+    body.insert("dry_run".to_owned(), args.dry_run.into());
+    body.extend(args.event.clone().map(|event| ("event".to_owned(), event.into())));
+    if let Some(file) = &args.file {
+        let alert = serde_json::from_slice(&read_file(file)?).map_err(|error| usage(format!("{}: {error}", file.display())))?;
+        body.insert("alert".to_owned(), alert);
+    }
+    if let Some(incident) = &args.incident {
+        body.insert("incident_id".to_owned(), lookup::incident(session, incident).await?.into());
+    }
+    let integration = lookup::optional_id(&session.api, Named::Integration, args.integration.as_deref()).await?;
+    let service = lookup::optional_id(&session.api, Named::Service, args.service.as_deref()).await?;
+    let places = [("integration_id", integration), ("service_id", service)];
+    body.extend(places.into_iter().filter_map(|(name, id)| Some((name.to_owned(), id?.into()))));
+    let answer = session.api.post(&["rules", &id, "test"], &Value::Object(body)).await?;
+    shown::tried(session, &answer)
 }
 
 async fn delete(session: &Session, which: &Which) -> anyhow::Result<()> {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::cli::Session;
 use crate::cli::lookup::{self, Named};
 use crate::cli::read::{array, cell, items, plain, text, time};
+use crate::cli::told;
 
 /// Names by id, where the token may see them.
 struct Names(HashMap<String, String>);
@@ -100,6 +101,36 @@ pub async fn whole(session: &Session, answer: &Value) -> anyhow::Result<()> {
     array(answer, "warnings").iter().try_for_each(|warning| out.text(&format!("warning: {}", plain(warning))))
 }
 
+/// What the test of a rule answers.
+pub fn tried(session: &Session, answer: &Value) -> anyhow::Result<()> {
+    let out = &session.out;
+    if out.is_json() {
+        return out.json(answer);
+    }
+    let matches = answer.get("matches").and_then(Value::as_bool).unwrap_or(false);
+    let holds = array(answer, "holds").iter().map(|hold| format!("{} until {}", text(hold, "by"), time(hold, "until", out)));
+    out.fields(&[
+        ("rule", text(answer, "rule.name")),
+        ("event", text(answer, "event")),
+        ("matches", if matches { "yes".to_owned() } else { format!("no: {}", text(answer, "why")) }),
+        ("condition", condition(answer)),
+        ("waits for", holds.collect::<Vec<_>>().join("; ")),
+        ("note", text(answer, "note")),
+    ])?;
+    told::print(out, answer)
+}
+
+/// The condition, and its value or why it has none.
+fn condition(answer: &Value) -> String {
+    let Some(condition) = answer.get("condition").filter(|condition| condition.is_object()) else { return String::new() };
+    let value = match condition.get("holds").and_then(Value::as_bool) {
+        Some(true) => "holds".to_owned(),
+        Some(false) => "does not hold".to_owned(),
+        None => format!("cannot be evaluated, so it delivers: {}", text(condition, "error")),
+    };
+    format!("{} ({value})", text(condition, "condition"))
+}
+
 fn steps(rule: &Value, names: &Names) -> String {
     let one = |step: &Value| format!("after {}: {}", text(step, "after"), names.list(array(step, "destinations")));
     array(rule, "steps").iter().map(one).collect::<Vec<_>>().join("; ")
@@ -145,5 +176,15 @@ mod tests {
         assert_eq!(steps(&rule, &names), "after 10m: chat");
         assert_eq!(fallback(&rule, &names), "chat; then ops, dst_3 (each has 1m)");
         assert_eq!((rate_limit(&rule), window(&rule["quiet_windows"][0])), ("30 a minute".into(), "mon 22:00-07:00 UTC".into()));
+    }
+
+    #[test]
+    fn a_condition_says_what_became_of_it() {
+        let said =
+            |holds: Value, error: Value| condition(&json!({"condition": {"condition": "a", "holds": holds, "error": error}}));
+        assert_eq!(said(json!(true), Value::Null), "a (holds)");
+        assert_eq!(said(json!(false), Value::Null), "a (does not hold)");
+        assert_eq!(said(Value::Null, json!("no a")), "a (cannot be evaluated, so it delivers: no a)");
+        assert_eq!(condition(&json!({"condition": null})), "");
     }
 }

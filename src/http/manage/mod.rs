@@ -100,6 +100,7 @@ pub static ROUTES: &[Route] = &[
     route!(GET "/rules/{id}", Some(Scope::DestinationsRead), rules::show),
     route!(PATCH "/rules/{id}", Some(Scope::DestinationsWrite), rules::update),
     route!(DELETE "/rules/{id}", Some(Scope::DestinationsWrite), rules::delete),
+    route!(POST "/rules/{id}/test", Some(Scope::DestinationsRead), rules::test),
     route!(GET "/deliveries", Some(Scope::IncidentsRead), deliveries::list),
     route!(POST "/deliveries/retry", Some(Scope::IncidentsWrite), deliveries::retry_many),
     route!(POST "/deliveries/drop", Some(Scope::IncidentsWrite), deliveries::drop_many),
@@ -144,7 +145,8 @@ fn id_of(kind: Kind, text: &str) -> Result<String, ApiError> {
     if looks_like(kind, text) { Ok(text.to_owned()) } else { Err(ApiError::NotFound) }
 }
 
-fn looks_like(kind: Kind, text: &str) -> bool {
+/// Whether a text has the form of an id of `kind`.
+pub fn looks_like(kind: Kind, text: &str) -> bool {
     text.strip_prefix(kind.prefix()).is_some_and(|rest| rest.len() == 26 && rest.bytes().all(is_id_byte))
 }
 

@@ -1,5 +1,7 @@
 //! Rules: making, showing, changing, deleting. What a rule may say is known to [`crate::delivery::rule`] alone.
 
+mod trial;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 
@@ -18,6 +20,8 @@ use crate::store::Conn;
 use crate::store::destinations::Destination;
 use crate::store::rules::{self, Named, Rule};
 use crate::time::Timestamp;
+
+pub use trial::test;
 
 /// What can be shown of a rule and not be set.
 const READ_ONLY: [&str; 6] = ["id", "made_for", "warnings", "created_by", "created_at", "updated_at"];

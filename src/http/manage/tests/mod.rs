@@ -240,6 +240,7 @@ async fn the_list_of_routes() {
     GET /rules/{id} destinations:read
     PATCH /rules/{id} destinations:write
     DELETE /rules/{id} destinations:write
+    POST /rules/{id}/test destinations:read
     GET /deliveries incidents:read
     POST /deliveries/retry incidents:write
     POST /deliveries/drop incidents:write
