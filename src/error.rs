@@ -39,6 +39,8 @@ pub enum ApiError {
     Invalid(Vec<Problem>),
     /// No token, or none that holds.
     Unauthorized,
+    /// The request is not signed, or not as it must be; what is at its path is not told.
+    Unverified,
     /// The token lacks this scope.
     Forbidden(&'static str),
     /// No such thing, or one of another tenant: the difference is not told.
@@ -85,7 +87,7 @@ impl ApiError {
         match self {
             Self::BadRequest(_) => "bad_request",
             Self::Invalid(_) => "invalid",
-            Self::Unauthorized => "unauthorized",
+            Self::Unauthorized | Self::Unverified => "unauthorized",
             Self::Forbidden(_) => "forbidden",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed(_) => "method_not_allowed",
@@ -108,6 +110,7 @@ impl ApiError {
                 _ => format!("{} problems, see details", problems.len()),
             },
             Self::Unauthorized => "a valid API token is needed: Authorization: Bearer <token>".into(),
+            Self::Unverified => "the request does not carry a valid signature".into(),
             Self::Forbidden(scope) => format!("the token lacks the scope {scope}"),
             Self::NotFound => "not found".into(),
             Self::MethodNotAllowed(allowed) => format!("method not allowed here; allowed: {allowed}"),
@@ -166,7 +169,7 @@ impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) | Self::Invalid(_) => StatusCode::BAD_REQUEST,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized | Self::Unverified => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -221,6 +224,7 @@ mod tests {
             ApiError::field("name", "is missing"),
             ApiError::Invalid(vec![Problem::new("a", "x"), Problem::new("b", "y")]),
             ApiError::Unauthorized,
+            ApiError::Unverified,
             ApiError::Forbidden("admin"),
             ApiError::NotFound,
             ApiError::MethodNotAllowed("GET, POST".into()),
@@ -235,6 +239,7 @@ mod tests {
         for error in &all {
             match error {
                 ApiError::BadRequest(_) | ApiError::Invalid(_) | ApiError::Unauthorized | ApiError::Forbidden(_) => {}
+                ApiError::Unverified => {}
                 ApiError::NotFound | ApiError::MethodNotAllowed(_) | ApiError::Timeout | ApiError::Conflict { .. } => {}
                 ApiError::TooLarge(_) | ApiError::UnsupportedEncoding | ApiError::Limited(_) => {}
                 ApiError::Unavailable(_) | ApiError::Internal(_) => {}
@@ -258,6 +263,7 @@ mod tests {
         400 {"error":{"code":"invalid","details":[{"field":"name","problem":"is missing"}],"message":"name: is missing","request_id":"req_1"}}
         400 {"error":{"code":"invalid","details":[{"field":"a","problem":"x"},{"field":"b","problem":"y"}],"message":"2 problems, see details","request_id":"req_1"}}
         401 {"error":{"code":"unauthorized","message":"a valid API token is needed: Authorization: Bearer <token>","request_id":"req_1"}}
+        401 {"error":{"code":"unauthorized","message":"the request does not carry a valid signature","request_id":"req_1"}}
         403 {"error":{"code":"forbidden","message":"the token lacks the scope admin","request_id":"req_1"}}
         404 {"error":{"code":"not_found","message":"not found","request_id":"req_1"}}
         405 {"error":{"code":"method_not_allowed","message":"method not allowed here; allowed: GET, POST","request_id":"req_1"}}

@@ -104,14 +104,12 @@ fn hook(request: &HttpRequest, inbound: &Inbound) -> Option<String> {
 
 fn inbound(app: &App, route: Route, request: &HttpRequest, body: &Body) -> Inbound {
     let given = request.extensions().get::<RequestId>().map(|id| id.0.clone());
-    let pairs = request.headers().iter().map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())));
-    let headers = Headers::new(pairs);
-    let socket = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip());
+    let (peer, headers) = sender(app, request);
     Inbound {
         id: given.unwrap_or_else(|| id::new(Kind::Request)),
         route,
         method: request.method().as_str().to_owned(),
-        peer: peer(socket, &headers, &app.trusted_proxies),
+        peer,
         headers,
         query: url::form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect(),
         subpath: String::new(),
@@ -119,6 +117,14 @@ fn inbound(app: &App, route: Route, request: &HttpRequest, body: &Body) -> Inbou
         received_at: app.clock.now(),
         begun: std::time::Instant::now(),
     }
+}
+
+/// The sender's address, and what its header fields say.
+pub fn sender(app: &App, request: &HttpRequest) -> (IpAddr, Headers) {
+    let pairs = request.headers().iter().map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())));
+    let headers = Headers::new(pairs);
+    let socket = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip());
+    (peer(socket, &headers, &app.trusted_proxies), headers)
 }
 
 /// The sender's address: the socket's, or, behind proxies that are trusted, the rightmost forwarded one that is none of them.

@@ -1,11 +1,13 @@
 //! HTTP: every route, and how a server is set up.
 
+pub mod actions;
 pub mod answer;
 pub mod auth;
 pub mod body;
 pub mod health;
 pub mod ingest;
 pub mod manage;
+pub mod page;
 pub mod request_id;
 pub mod server;
 pub mod tls;

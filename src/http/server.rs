@@ -10,7 +10,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpServer, middleware};
 
 use super::tls::Certificate;
-use super::{health, ingest, manage, request_id};
+use super::{actions, health, ingest, manage, page, request_id};
 use crate::app::App;
 use crate::config::Config;
 
@@ -76,6 +76,9 @@ fn routes(config: &mut ServiceConfig, face: Face) {
     config
         .service(web::resource("/healthz").route(web::get().to(health::healthz)))
         .service(web::resource("/readyz").route(web::get().to(health::readyz)));
+    // What messages lead to, wherever they are read. Before the management API, which has all else that begins so.
+    actions::configure(config);
+    page::configure(config);
     if face != Face::Operators {
         ingest::configure(config);
     }

@@ -58,7 +58,7 @@ pub struct Which {
   callbox destination create slack --name ops --to @slack-url.txt
   callbox destination create webhook --name hub --to https://receiver.example/hook --header 'X-Team: ops'
   callbox destination create pagerduty --name pd --key env:PD_ROUTING_KEY --no-rule
-  callbox destination create --name bot --to 'slack://${SLACK_TOKEN}@C0123?buttons=true'
+  callbox destination create --name bot --to 'slack://${SLACK_TOKEN}@C0123'
   callbox destination create email --name mail --to smtp://mail.example.com --user callbox --password @- \\
       --option from=callbox@example.com --option 'to=[\"ops@example.com\"]'
   callbox destination create webhook --name hub --to '${HUB_URL}'

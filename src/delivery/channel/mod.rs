@@ -36,6 +36,7 @@ use serde_json::{Map, Value};
 
 use super::message::Message;
 use crate::secret::Secret;
+use crate::signature::Scheme;
 use crate::time::Timestamp;
 
 pub use sending::{Mail, MailServer, MailTls, Parcel, Sending};
@@ -108,6 +109,16 @@ pub trait Channel: Send + Sync {
         None
     }
 
+    /// How the vendor signs what it sends when a button under a message is pressed; `None`: its messages have no buttons of ours.
+    fn buttons_signed_by(&self) -> Option<Scheme> {
+        None
+    }
+
+    /// A text that only who pressed a button sees.
+    fn whisper(&self, text: &str) -> Value {
+        Value::from(text)
+    }
+
     /// What was pressed, by the body of the vendor's request, whose signature has been verified; `None`: nothing of ours.
     fn pressed(&self, _body: &[u8]) -> Option<Press> {
         None
@@ -162,7 +173,7 @@ pub enum Deed {
 }
 
 /// A button that somebody pressed under a message.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Press {
     /// What it does.
     pub deed: Deed,
@@ -170,4 +181,6 @@ pub struct Press {
     pub incident: String,
     /// Who pressed it, as the vendor names them.
     pub by: String,
+    /// Where what only they are to see is sent.
+    pub whispers_to: Option<Secret>,
 }

@@ -119,11 +119,6 @@ impl Target {
         }
     }
 
-    /// Whether an option is on.
-    pub(super) fn flag(&self, name: &str) -> bool {
-        self.options.get(name).and_then(Value::as_bool).unwrap_or_default()
-    }
-
     /// Where a vendor's API is: the destination's own URL, or `default`; without a slash at its end.
     pub(super) fn base<'a>(&'a self, default: &'a str) -> &'a str {
         let own = self.url.expose().trim_end_matches('/');

@@ -15,6 +15,7 @@ use super::shown::Shown;
 use super::{Channel, Letter, Parcel, Press, Sending, Target, mask, mention};
 use crate::delivery::message::Occasion;
 use crate::secret::Secret;
+use crate::signature::{self, Scheme};
 
 /// Slack.
 pub struct Slack;
@@ -60,7 +61,7 @@ impl Channel for Slack {
         let message = letter.message;
         let shown = Shown::of(message);
         let text = blocks::text(&shown, &mention::of(target, message, is_mention));
-        let blocks = blocks::blocks(&shown, message.incident.as_ref().filter(|_| target.flag("buttons")));
+        let blocks = blocks::blocks(&shown, message.incident.as_ref().filter(|_| has_buttons(target)));
         let attachment = json!({ "color": shown.tone.hex(), "fallback": blocks::fallback(&shown), "blocks": blocks });
         let attachments = if blocks.is_empty() { json!([]) } else { json!([attachment]) };
         Ok(addressed(target, letter, json!({ "text": text, "attachments": attachments })))
@@ -95,6 +96,14 @@ impl Channel for Slack {
         }
     }
 
+    fn buttons_signed_by(&self) -> Option<Scheme> {
+        Some(Scheme::Hmac(signature::SLACK))
+    }
+
+    fn whisper(&self, text: &str) -> Value {
+        json!({ "response_type": "ephemeral", "replace_original": false, "text": blocks::whisper(text) })
+    }
+
     fn pressed(&self, body: &[u8]) -> Option<Press> {
         button::pressed(body)
     }
@@ -105,6 +114,12 @@ impl Channel for Slack {
             segment.after("services").is_some_and(|place| place > 2) || segment.after("triggers").is_some()
         })
     }
+}
+
+/// Whether messages have buttons: only where what comes of them can be verified, and nobody said no.
+fn has_buttons(target: &Target) -> bool {
+    let unwanted = target.options.get("buttons") == Some(&Value::Bool(false));
+    !unwanted && target.signing.iter().any(|secret| !secret.expose().is_empty())
 }
 
 /// To a webhook, or by a bot: as a new message, as a change of the one that is remembered, or into its thread.
@@ -229,6 +244,20 @@ mod tests {
             wrong(&Slack, &with(hook(), &json!({ "channel": "C1", "buttons": 1, "mentions": ["@here"] }))),
             ["channel", "buttons", "mentions"]
         );
+    }
+
+    #[test]
+    fn buttons_are_shown_where_what_comes_of_them_can_be_verified() {
+        let message = incident("The disk is full");
+        let ids = |target: &Target| -> Vec<String> {
+            let body = sent(&parcel(&Slack, target, &letter(&message))).to_string();
+            ["callbox_acknowledge", "callbox_resolve"].into_iter().filter(|id| body.contains(id)).map(str::to_owned).collect()
+        };
+        let signed = |target: Target| Target { signing: vec![Secret::new("8f742231b10e8888abcd99yyyzzz85a5")], ..target };
+        let (none, both): (Vec<String>, _) = (Vec::new(), vec!["callbox_acknowledge".to_owned(), "callbox_resolve".to_owned()]);
+        assert_eq!(ids(&bot()), none, "wanted, and of no use");
+        assert_eq!((ids(&signed(bot())), ids(&signed(hook()))), (both.clone(), both));
+        assert_eq!(ids(&signed(with(hook(), &json!({ "buttons": false })))), none);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Delivery: what happened reaches who must be told, once, in order, however bad the receiver behaves.
 
+mod actions;
 mod crash;
 mod hostile;
 mod lanes;
 mod nodes;
 mod order;
+mod preview;
 mod rules;
 
 use serde_json::{Value, json};

@@ -30,6 +30,11 @@ pub fn plain(shown: &Shown<'_>, mentions: &[&str]) -> String {
     called(mentions, &shown.plain(link.as_deref(), TEXT_MAX, Unit::Characters, escape_html))
 }
 
+/// A text for one person.
+pub fn whisper(text: &str) -> String {
+    escaped(text, TEXT_MAX)
+}
+
 /// What clients without attachments show in place of one.
 pub fn fallback(shown: &Shown<'_>) -> String {
     escaped(&shown.place(), FIELD_MAX)

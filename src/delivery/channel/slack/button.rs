@@ -10,6 +10,7 @@ use url::form_urlencoded;
 use super::super::{Deed, Press};
 use crate::delivery::message::Incident;
 use crate::incident::Status;
+use crate::secret::Secret;
 
 /// The buttons' ids.
 const ACKNOWLEDGE: &str = "callbox_acknowledge";
@@ -48,7 +49,8 @@ pub fn pressed(body: &[u8]) -> Option<Press> {
     let (deed, incident) = payload.get("actions")?.as_array()?.iter().find_map(deed)?;
     let user = payload.get("user")?;
     let name = ["username", "name", "id"].iter().find_map(|field| user.get(field)?.as_str());
-    Some(Press { deed, incident, by: name?.to_owned() })
+    let whispers_to = payload.get("response_url").and_then(Value::as_str).map(Secret::new);
+    Some(Press { deed, incident, by: name?.to_owned(), whispers_to })
 }
 
 #[cfg(test)]
@@ -78,7 +80,10 @@ mod tests {
     fn a_press_says_what_about_what_and_by_whom() {
         let payload = |id: &str, user: Value| json!({ "type": "block_actions", "user": user, "actions": [{ "action_id": OPEN }, { "action_id": id, "value": "inc_1" }] });
         let got = pressed(form(&payload(ACKNOWLEDGE, json!({ "id": "U1", "username": "ann" }))).as_bytes());
-        assert_eq!(got, Some(Press { deed: Deed::Acknowledge, incident: "inc_1".to_owned(), by: "ann".to_owned() }));
+        assert_eq!(
+            got,
+            Some(Press { deed: Deed::Acknowledge, incident: "inc_1".to_owned(), by: "ann".to_owned(), whispers_to: None })
+        );
         let got = pressed(form(&payload(RESOLVE, json!({ "id": "U1" }))).as_bytes());
         assert_eq!(got.map(|press| (press.deed, press.by)), Some((Deed::Resolve, "U1".to_owned())));
         for body in [

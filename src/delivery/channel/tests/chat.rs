@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
+use super::super::Target;
 use super::super::testing::{known, target, with};
 use super::schema::Shape::{Counted, Either, Flag, List, Number, Object, Text, Url, Word};
 use super::schema::{self, Shape};
 use super::{Case, Sent, Verdict, case, ensure};
 use crate::delivery::limit::Unit;
+use crate::secret::Secret;
 
 pub fn cases() -> Vec<Case> {
     let slack = || target("https://hooks.slack.example/services/T1/B1/abc");
@@ -18,8 +20,8 @@ pub fn cases() -> Vec<Case> {
     let mattermost = target("https://chat.example/hooks/abc");
     vec![
         case("slack", slack(), None, slack_valid),
-        case("slack", with(slack(), &mentions), None, slack_valid),
-        case("slack", with(known(target(""), "xoxb-1"), &bot), Some(thread), slack_valid),
+        case("slack", signed(with(slack(), &mentions)), None, slack_valid),
+        case("slack", signed(with(known(target(""), "xoxb-1"), &bot)), Some(thread), slack_valid),
         case("discord", target(discord), Some(json!("123456789012345678")), discord_valid),
         case(
             "discord",
@@ -38,6 +40,11 @@ pub fn cases() -> Vec<Case> {
         ),
         case("telegram", with(chat, &json!({ "chat_id": "@ops", "mentions": ["@ann"] })), Some(json!(42)), telegram_valid),
     ]
+}
+
+/// One whose presses can be verified, so that it has buttons.
+fn signed(target: Target) -> Target {
+    Target { signing: vec![Secret::new("8f742231b10e8888abcd99yyyzzz85a5")], ..target }
 }
 
 /// `text` without each of `parts`, once.
