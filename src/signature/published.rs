@@ -13,6 +13,7 @@ use crate::time::Timestamp;
 mod certificate;
 pub mod oidc;
 pub mod sns;
+pub mod vectors;
 
 /// What an integration demands of a sender with published keys.
 #[derive(Clone, Debug, PartialEq, Eq)]

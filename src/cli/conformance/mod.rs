@@ -7,6 +7,7 @@
 mod body;
 mod cases;
 mod door;
+mod keys;
 mod own;
 mod report;
 mod running;
@@ -33,7 +34,8 @@ use crate::provider::Registry;
   CALLBOX_SIGNATURE_SECRET=… callbox conformance --integration prod --url https://alerts.example.com
 
 Cases: good and bad signatures, secrets and times, doubled and missing headers, prefixes and spellings, bodies with emoji, CRLF, forms
-and gzip, rotation; and signatures that vendors published or OpenSSL and Python computed. An integration that is named is sent only
+and gzip, rotation; signatures that vendors published or OpenSSL and Python computed; for Amazon SNS and Pub/Sub, which sign with keys
+of their own, messages and tokens that OpenSSL signed. An integration that is named is sent only
 what opens no incident, and is not rotated; its ledger shows the refused requests, its key and URL come from the API. Exit code 0: every
 case held.")]
 pub struct ConformanceArgs {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::body::Message;
 use super::cases::{self, Expected, Material, Plan};
 use super::door::{Door, Outcome, Row};
+use super::keys;
 use super::report::Report;
 use crate::app::Private;
 use crate::cli::Session;
@@ -58,6 +59,7 @@ pub async fn run(global: &Global, only: Option<&str>) -> anyhow::Result<Report> 
     if only.is_none() {
         report.rows.extend(published());
     }
+    report.rows.extend(keys::rows(only));
     let mut doors = Vec::new();
     let wanted = subjects(service.tools()).into_iter().filter(|subject| only.is_none_or(|only| only == subject.kind));
     for (number, subject) in wanted.enumerate() {

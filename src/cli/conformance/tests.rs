@@ -3,9 +3,11 @@ use std::collections::BTreeSet;
 use super::body::Message;
 use super::cases::{self, Case, Expected, Material, Plan};
 use super::door::{Door, Outcome};
+use super::keys;
 use crate::cli::testing::{Answer, Server};
 use crate::provider::{Compiled, Headers, Registry};
 use crate::secret::Secret;
+use crate::signature::published::Unproven;
 use crate::signature::{Scheme, check, vectors};
 use crate::time::Timestamp;
 
@@ -102,4 +104,27 @@ async fn a_service_that_is_wrong_fails() {
     assert_eq!(judged(202, [one, one], Expected::Refused).await, Outcome::Failed);
     assert_eq!(judged(400, [one, one], Expected::Refused).await, Outcome::Failed);
     assert_eq!(judged(401, [one, other], Expected::Refused).await, Outcome::Failed, "it says what is wrong");
+}
+
+/// What is made of a good one is refused for its own reason: a case that failed for another would prove nothing.
+#[test]
+fn what_is_signed_by_published_keys_holds_as_it_is_and_no_other_way() {
+    let rows = keys::rows(None);
+    let wrong: Vec<String> = rows
+        .iter()
+        .filter(|row| row.outcome != Outcome::Held)
+        .map(|row| format!("{} {}: {}", row.kind, row.case, row.came))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let of = |kind: &str, expected: &str| rows.iter().filter(|row| row.kind == kind && row.expected == expected).count();
+    assert_eq!((of("cloudwatch", "holds"), of("google-cloud-monitoring", "holds")), (4, 2));
+    assert!(of("cloudwatch", "refused") >= 20 && of("google-cloud-monitoring", "refused") >= 17);
+    let came = |case: &str| rows.iter().filter(|row| row.case == case).map(|row| row.came.clone()).collect::<Vec<_>>();
+    let mismatch = Unproven::Mismatch.to_string();
+    for case in ["another text", "by another key", "the version of the other signature", "one bit off", "another subject"] {
+        assert_eq!(came(case), std::slice::from_ref(&mismatch), "{case}");
+    }
+    assert_eq!(came("the key as an HMAC's secret"), [Unproven::Algorithm.to_string()]);
+    assert_eq!(came("old timestamp"), [Unproven::MessageOutside.to_string(), Unproven::TokenOutside.to_string()]);
+    assert!(keys::rows(Some("grafana")).is_empty() && keys::rows(Some("cloudwatch")).iter().all(|row| row.kind == "cloudwatch"));
 }
