@@ -25,6 +25,7 @@ pub(super) fn load(config: &Config) -> anyhow::Result<&'static Registry> {
             Err(found) => problems.extend(found),
         }
     }
+    problems.extend(shared(folder, &recipes));
     if !problems.is_empty() {
         return Err(usage(problems.join("\n")));
     }
@@ -35,6 +36,26 @@ pub(super) fn load(config: &Config) -> anyhow::Result<&'static Registry> {
         tracing::warn!(r#type = kind, "a recipe stands in place of a tool that is built in");
     }
     Ok(tools)
+}
+
+/// Aliases that two recipes claim, or that are another one's type: which of them an integration meant would be chance.
+fn shared(folder: &Path, recipes: &[Recipe]) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (place, recipe) in recipes.iter().enumerate() {
+        let others = || recipes.iter().enumerate().filter(|(other, _)| *other != place);
+        for alias in &recipe.aliases {
+            let owner = others().find(|(other, one)| one.kind == *alias || (*other < place && one.aliases.contains(alias)));
+            if let Some((_, owner)) = owner {
+                let file = folder.join(format!("{}.toml", recipe.kind));
+                problems.push(format!(
+                    "{}: the alias {alias:?} is that of {}.toml too: take it from one",
+                    file.display(),
+                    owner.kind
+                ));
+            }
+        }
+    }
+    problems
 }
 
 /// Reads the recipe in a file; its type is the file's name.
