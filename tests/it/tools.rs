@@ -1,7 +1,9 @@
 //! What holds of every tool, recipes included: the list of tools makes the tests, so that none can come without.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use callbox::provider::fixture::Fixture;
-use callbox::provider::{Compiled, Registry, Resolves};
+use callbox::provider::{Compiled, Headers, Registry, Resolves};
 use callbox::secret::Secret;
 use callbox::signature;
 use callbox::time::Clock;
@@ -13,7 +15,11 @@ use crate::support::raw::Reply;
 use crate::support::tool::repository;
 use crate::support::{Callbox, Database, raw, secrets};
 
-on_both!(a_signature_that_is_set_is_enforced, every_tool_opens_once_and_closes_what_it_opened);
+on_both!(
+    a_signature_that_is_set_is_enforced,
+    every_tool_opens_once_and_closes_what_it_opened,
+    every_tool_may_bring_the_key_as_a_password
+);
 
 const SECRET: &str = "the secret that every tool signs with";
 
@@ -33,6 +39,12 @@ async fn post(service: &Callbox, integration: &Integration, fixture: &Fixture) -
     let ours = |name: &str| name == "host" || name.starts_with("x-fixture-");
     let headers: Vec<(&str, &str)> = fixture.headers.iter().filter(|(name, _)| !ours(name)).collect();
     raw::send(service.address(), &raw::request(&fixture.method, &target, &headers, &fixture.body)).await
+}
+
+/// Each tool posts from an address of its own, because the shield of one must not answer for another.
+async fn behind_a_proxy(database: &Database) -> Callbox {
+    let environment = vec![("CALLBOX_SERVER_TRUSTED_PROXIES".to_owned(), "127.0.0.0/8".to_owned())];
+    Callbox::start_with(database, Options { environment, ..Options::default() }).await
 }
 
 /// Trigger, repeat, test message, something malformed, resolve: one incident, opened once, closed by its resolve and by nothing else.
@@ -71,11 +83,39 @@ async fn every_tool_opens_once_and_closes_what_it_opened(database: Database) {
     }
 }
 
+/// Some senders bring a user name and password only to who asked for them, so whoever brings none is asked, whatever the tool.
+async fn every_tool_may_bring_the_key_as_a_password(database: Database) {
+    let service = behind_a_proxy(&database).await;
+    let api = service.api();
+    for (number, tool) in Registry::built_in().tools().enumerate() {
+        let kind = tool.meta().kind;
+        let fields = json!({"type": kind, "name": format!("keyed {kind}"), "policy": "key", "rate_limit_per_minute": 0});
+        let integration = api.integration_from(fields).await;
+        let mut trigger = fixture(kind, "trigger");
+        let bare: Vec<(String, String)> =
+            trigger.headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let mut post = async |password: Option<&str>| {
+            let basic = password.map(|password| format!("Basic {}", STANDARD.encode(format!("anybody:{password}"))));
+            let from = ("x-forwarded-for".to_owned(), format!("192.0.2.{number}"));
+            trigger.headers =
+                Headers::new(bare.iter().cloned().chain(basic.map(|basic| ("authorization".to_owned(), basic))).chain([from]));
+            post(&service, &integration, &trigger).await
+        };
+        for wrong in [None, Some("another"), Some("")] {
+            let reply = post(wrong).await;
+            let asked = (reply.status, reply.header("www-authenticate"));
+            assert_eq!(asked, (401, Some("Basic realm=\"callbox\"")), "{kind}: {wrong:?}");
+        }
+        assert_eq!(api.events(&integration).await.len(), 0, "{kind}: what was refused has done nothing");
+        let accepted = post(Some(&integration.key)).await.status;
+        assert!((200..300).contains(&accepted), "{kind}: {accepted}");
+        assert!(!api.events(&integration).await.is_empty(), "{kind}");
+    }
+}
+
 async fn a_signature_that_is_set_is_enforced(database: Database) {
     secrets::remember(SECRET);
-    // Each tool from an address of its own: the shield of one must not answer for another.
-    let environment = vec![("CALLBOX_SERVER_TRUSTED_PROXIES".to_owned(), "127.0.0.0/8".to_owned())];
-    let service = Callbox::start_with(&database, Options { environment, ..Options::default() }).await;
+    let service = behind_a_proxy(&database).await;
     let api = service.api();
     let right = [Secret::new(SECRET)];
     let wrong = [Secret::new("a secret that nobody has set anywhere")];
@@ -104,8 +144,14 @@ async fn a_signature_that_is_set_is_enforced(database: Database) {
         let signed = sign(&right, &body, now);
         let accepted = post(signed.clone()).await;
         assert!((200..300).contains(&accepted), "{kind}: the right one: {accepted}");
+        let events = api.events(&integration).await.len();
+        assert!(events > 0, "{kind}: what was signed counts");
         if signed.iter().any(|(name, _)| name.contains("timestamp")) {
             assert_eq!(post(sign(&right, &body, now.plus_seconds(-301))).await, 401, "{kind}: five minutes old");
         }
+        // The same request once more: refused, without an effect, or one more report of the same alert; never an incident more.
+        let incidents = api.incidents(&integration).await.len();
+        post(signed).await;
+        assert_eq!(api.incidents(&integration).await.len(), incidents, "{kind}: replayed");
     }
 }
