@@ -58,7 +58,7 @@ impl Provider for Alertmanager {
 }
 
 fn context<'a>(group: &'a Value, direct: bool, request: &Request<'_>) -> Context<'a> {
-    Context { group, tool: META.name, sources: SOURCES, direct, received_at: request.received_at }
+    Context { group, tool: META.name, sources: SOURCES, direct, received_at: request.received_at, over: labels::is_over(group) }
 }
 
 /// The webhook's body.

@@ -89,6 +89,9 @@ fn item(body: &Value, at: String, request: &Request<'_>) -> Item {
     if data.get("AlertRuleName").is_some() || data.get("SearchQuery").is_some() {
         return legacy::search(data, body, at);
     }
+    if read::field(data, "BudgetName").is_some() {
+        return legacy::budget(data, body, at);
+    }
     if event_grid::is_event(body) {
         return event_grid::item(body, at, now);
     }

@@ -200,7 +200,7 @@ impl<'a> Context<'a> {
         Ok(mapped)
     }
 
-    /// A run of a pipeline, or a stage or job of one; a run does not say on which branch.
+    /// A run of a pipeline, or a stage or job of one. Some say on which branch: those of one branch are not those of another.
     fn part(&self, class: &'static str, part: &'static str, noun: &'static str) -> Said {
         let field = |name: &str| {
             let found = read::field(self.body, &format!("resource.{part}.{name}"));
@@ -211,19 +211,27 @@ impl<'a> Context<'a> {
             (field("name").unwrap_or_default(), self.first(&["resource.pipeline.name", "resource.run.pipeline.name"]));
         let id = self.first(&["resource.pipeline.id", "resource.run.pipeline.id", "resource.pipeline.name"]);
         let project = self.project();
+        let branch = match self.field("resource.run.resources.repositories.self.refName") {
+            Some(branch) => self.allowed(Some(branch))?,
+            None => None,
+        };
+        let stage = self.first(&["resource.stage.name", "resource.stage.displayName"]);
         let mut parts = vec![project.as_ref(), id.as_ref()];
         let what = if part == "run" {
             format!("{noun} {pipeline}")
         } else {
+            // Jobs of several stages may have one name.
+            parts.extend([stage.as_ref()].into_iter().filter(|stage| part == "job" && !stage.is_empty()));
             parts.push(name.as_ref());
             format!("{noun} {pipeline} / {name}")
         };
+        parts.extend(branch.as_deref());
         let mut mapped = self.mapped(Report {
             class,
             state: (state, "resource.run.result"),
-            key: (key::of(class, &parts), "resourceContainers.project.id, resource.pipeline.id"),
+            key: (key::of(class, &parts), "resourceContainers.project.id, resource.pipeline.id, its stage, job and branch"),
             what,
-            on: None,
+            on: branch.clone(),
             source: self.field("resource.pipeline.name").or_else(|| self.field("resource.run.pipeline.name")),
         })?;
         mapped.event.component = (part != "run" && !name.is_empty()).then(|| name.clone().into_owned());

@@ -116,7 +116,9 @@ fn item(incident: &Value, at: String, now: Timestamp) -> Item {
     let Some(dedup_key) = id.and_then(|id| DedupKey::lenient(&id)) else {
         return Item::Unmapped { at, why: "there is no `incident_id`".into() };
     };
-    let closed = read::field(incident, "state").is_some_and(|state| tokens::is_one_of(&state, &["closed"]));
+    // 0 and null: it is open still.
+    let ended = || incident.get("ended_at").and_then(read::time).is_some_and(|end| end.at.0 > 0);
+    let closed = read::field(incident, "state").map_or_else(ended, |state| tokens::is_one_of(&state, &["closed"]));
     let action = if closed { Action::Resolve } else { Action::Trigger };
     let summary = read::first(incident, &["documentation.subject", "summary", "condition_name", "policy_name"]);
     let (summary, summary_from) = summary.map_or((Cow::Borrowed("Incident"), "default: none"), |found| (found.text, found.path));
@@ -124,7 +126,6 @@ fn item(incident: &Value, at: String, now: Timestamp) -> Item {
     let (source, source_from) = source.map_or((Cow::Borrowed(META.name), "default: the tool"), |found| (found.text, found.path));
     let (severity, severity_from) = severity(incident);
     let mut event = Event::new(action, dedup_key, &summary, &source, severity);
-    // 0 and null: it is open still.
     let time = if closed { "ended_at" } else { "started_at" };
     event.occurred_at = Timestamp::trusted(incident.get(time).and_then(read::time), now);
     event.component =

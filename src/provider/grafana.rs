@@ -137,7 +137,14 @@ fn header(value: &Value) -> Result<String, &'static str> {
 }
 
 fn context<'a>(group: &'a Value, request: &Request<'_>) -> Context<'a> {
-    Context { group, tool: META.name, sources: SOURCES, direct: false, received_at: request.received_at }
+    Context {
+        group,
+        tool: META.name,
+        sources: SOURCES,
+        direct: false,
+        received_at: request.received_at,
+        over: labels::is_over(group),
+    }
 }
 
 fn unified(alerts: &[Value], body: &Value, request: &Request<'_>) -> Normalised {

@@ -88,7 +88,8 @@ enum Asked {
 /// Whether work on an issue is over.
 fn is_done(issue: &Value) -> bool {
     let field = |path: &str| read::field(issue, path);
-    match field("fields.status.statusCategory.key") {
+    // `undefined` is Jira's word for a status without a category.
+    match field("fields.status.statusCategory.key").filter(|category| !category.eq_ignore_ascii_case("undefined")) {
         Some(category) => category.eq_ignore_ascii_case("done"),
         None => {
             let status = field("fields.status.name").or_else(|| field("fields.status"));

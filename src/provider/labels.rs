@@ -32,11 +32,22 @@ pub struct Context<'a> {
     pub direct: bool,
     /// When the request was received.
     pub received_at: Timestamp,
+    /// Whether the group is over although every alert in it still says that it fires ([`is_over`]).
+    pub over: bool,
+}
+
+/// Whether a group is resolved as a whole although each of its alerts says `firing`. Alertmanager and Grafana resolve a group when its
+/// last alert has ended, so neither sends this; whoever wrote such a body changed the state in the one place that people look at. One
+/// alert that says `resolved` makes the others believable.
+pub fn is_over(group: &Value) -> bool {
+    let says = |value: &Value, word: &str| read::field(value, "status").is_some_and(|status| status.eq_ignore_ascii_case(word));
+    let alerts = group.get("alerts").and_then(Value::as_array);
+    says(group, "resolved") && alerts.is_some_and(|alerts| alerts.iter().all(|alert| says(alert, "firing")))
 }
 
 /// Reads one alert at the JSON pointer `at`.
 ///
-/// Action: its `status`; without one, that of a group that is resolved as a whole; without that, `resolve` once `endsAt` is
+/// Action: its `status`, unless the group is over as a whole; without one, that of a group that is resolved as a whole; without that, `resolve` once `endsAt` is
 /// reached. Key: `fingerprint`, else [`fingerprint`] of the labels, else a guess.
 pub fn item(alert: &Value, context: &Context<'_>, at: String) -> Item {
     match mapped(alert, context, at) {
@@ -102,6 +113,9 @@ pub fn fingerprint(labels: &Map<String, Value>) -> String {
 }
 
 fn action(alert: &Value, context: &Context<'_>) -> (Action, &'static str) {
+    if context.over {
+        return (Action::Resolve, "status of the group");
+    }
     if let Some(status) = read::field(alert, "status") {
         let resolved = status.eq_ignore_ascii_case("resolved");
         return (if resolved { Action::Resolve } else { Action::Trigger }, "status");

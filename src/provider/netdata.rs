@@ -2,7 +2,7 @@
 //!
 //! <https://learn.netdata.cloud/docs/alerts-&-notifications/notifications/centralized-cloud-notifications/webhook>. Cloud sends alerts
 //! (`severity` warning, critical or clear) and reachability (`status.reachable`). An alert carries no id, and names its node nowhere but in
-//! its address, perhaps: alert, chart, context and space are the key, with the node where one is named. The test carries a `token` to be
+//! its address or its message, perhaps: alert, chart, context and space are the key, with the node where one is named. The test carries a `token` to be
 //! copied back into Netdata. An agent says which host and which alarm; its states of no alarm (`REMOVED`, `UNDEFINED`…) are known to
 //! `alarm-notify.sh`.
 
@@ -111,6 +111,9 @@ fn alert(body: &Value, name: &Found<'_>, now: Timestamp) -> Option<Item> {
     let node = first(body, &["node_id", "nodeId", "node.id", "machine_guid"])
         .map(|found| found.text)
         .or_else(|| node_in(address.as_deref()?).map(|node| Cow::Owned(node.into_owned())));
+    // Without it two nodes with the same alert would be one incident.
+    let said = || first(body, &["message"]).and_then(|found| Some(node_said(&found.text)?.to_owned()));
+    let node = if host.is_some() || node.is_some() { node } else { said().map(Cow::Owned) };
     let text = |path: &'static str| first(body, &[path]).map(|found| found.text);
     let parts = [
         Some(name.text.clone()),
@@ -175,6 +178,14 @@ fn keyed(kind: &str, parts: &[Option<&str>]) -> String {
         key.push_str(&part.unwrap_or_default().replace('\\', "\\\\").replace(':', "\\:"));
     }
     key
+}
+
+/// The node that a message names: what follows its last ` on `, where that is the name of a host (`disk_space on db1: 98%`).
+fn node_said(message: &str) -> Option<&str> {
+    let (_, rest) = message.rsplit_once(" on ")?;
+    let (name, _) = rest.split_once([':', ',', '=']).unwrap_or((rest, ""));
+    let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    Some(name.trim()).filter(|name| !name.is_empty() && name.chars().all(is_host))
 }
 
 /// The node that an address names: what follows `nodes/`, or the parameter for it. The rest of an address may change with each message.

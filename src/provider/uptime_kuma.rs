@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::body::{self, Kind};
 use super::read::{self, Found};
+use super::tokens::Meaning;
 use super::{Clock, Item, Meta, Method, Normalised, Origin, Provider, Request, Resolves, Unmapped, key, labels, tokens};
 use crate::event::{Action, DedupKey, Event, Severity};
 use crate::signature::Scheme;
@@ -40,6 +41,8 @@ static META: Meta = Meta {
 
 const BODIES: [Kind; 4] = [Kind::Json, Kind::Multipart, Kind::Form, Kind::Query];
 const STATUS: &[&str] = &["heartbeat.status", "heartbeatJSON.status", "heartbeat_status", "status", "state"];
+/// What a template of the user's says outright; that the monitor is well again goes before its status.
+const TOLD: &[&str] = &["event_type", "event_action", "eventType", "eventAction"];
 const ID: &[&str] =
     &["monitor.id", "monitorJSON.id", "heartbeat.monitorID", "heartbeat.monitor_id", "monitorID", "monitor_id", "monitorId"];
 const NAME: &[&str] = &["monitor.name", "monitorJSON.name", "monitor_name", "monitorName", "name", "monitor"];
@@ -165,6 +168,10 @@ impl<'a> Report<'a> {
         let said = TEXT.iter().find_map(|path| Some((Said::of(read::at(body, path)?.as_str()?)?, *path)));
         let status =
             STATUS.iter().find_map(|path| Some((read::field(body, path).filter(|word| !read::unexpanded(word))?, *path)));
+        let told = first(body, TOLD).filter(|word| tokens::meaning(&word.text) == Some(Meaning::Act(Action::Resolve)));
+        if let Some(told) = told {
+            return Some(Self { state: State::Up, state_from: told.path, said });
+        }
         let (state, state_from) = match (status, &said) {
             (Some((word, path)), _) => (State::of(&word), path),
             (None, Some((said, path))) => (said.state, *path),

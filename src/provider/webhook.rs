@@ -128,7 +128,7 @@ fn read(plan: &Plan, request: &Request<'_>) -> Result<Normalised, Unmapped> {
 }
 
 /// What a body says that `tool` does not send, where it says it as plainly as an alert of an unknown tool can: a title, and a dedup key
-/// of its own or a word for its state. Templates for other receivers are such bodies, and other tools at the wrong address.
+/// of its own or a word for its state, be it in front of the title (`Resolved: disk full`). Templates for other receivers are such bodies, and other tools at the wrong address.
 pub fn stray(tool: &str, request: &Request<'_>) -> Option<Normalised> {
     let options = Compiled::none();
     let request = Request { options: &options, ..*request };
@@ -136,9 +136,7 @@ pub fn stray(tool: &str, request: &Request<'_>) -> Option<Normalised> {
     for item in &mut normalised.items {
         let Item::Event(mapped) = item else { return None };
         let is_default = |from: &str| from.starts_with("default");
-        // A state that stands in the title alone is no plain word, when there is no key either.
-        let is_vague = is_default(&mapped.origin.action) || mapped.origin.action == mapped.origin.summary;
-        if is_default(&mapped.origin.summary) || (mapped.event.key_guessed && is_vague) {
+        if is_default(&mapped.origin.summary) || (mapped.event.key_guessed && is_default(&mapped.origin.action)) {
             return None;
         }
         if is_default(&mapped.origin.source) {

@@ -58,6 +58,34 @@ pub(super) fn is_autoscale(data: &Value) -> bool {
     operation && read::at(data, "context.newCapacity").is_some()
 }
 
+/// A budget that is used up so far (`AIP Budget Notification`):
+/// <https://learn.microsoft.com/azure/cost-management-billing/manage/cost-management-budget-scenario>. It never says that it is over.
+pub(super) fn budget(data: &Value, body: &Value, at: String) -> Item {
+    let text = |name: &str| read::field(data, name).filter(|text| !text.trim().is_empty());
+    let name = text("BudgetName").unwrap_or("(unnamed)".into());
+    let place = read::first(data, &["SubscriptionName", "SubscriptionId", "ResourceGroup"]);
+    let source = place.map_or("Azure Monitor".into(), |found| found.text);
+    let spent = text("SpendingAmount").zip(text("Budget")).map(|(spent, of)| format!(": {spent} of {of} spent"));
+    let unit = text("Unit").filter(|_| spent.is_some()).map(|unit| format!(" ({unit})"));
+    let summary = format!("Budget {name}{}{}", spent.unwrap_or_default(), unit.unwrap_or_default());
+    let place = text("SubscriptionId").unwrap_or_else(|| source.clone());
+    let key = DedupKey::lenient(&format!("budget:{place}:{name}").to_lowercase());
+    let dedup_key = key.unwrap_or_else(|| key::guess(&name, &source));
+    let mut event = Event::new(Action::Trigger, dedup_key, &summary, &source, Severity::Warning);
+    event.class = Some("Budget".to_owned());
+    event.group = text("ResourceGroup").map(|group| group.into_owned());
+    event.custom_details = Some(body.clone());
+    let from = origin(
+        at,
+        "default: trigger",
+        "SubscriptionId, BudgetName",
+        "BudgetName, SpendingAmount, Budget",
+        "SubscriptionName",
+        "default: warning (a budget)",
+    );
+    Item::event(event, from)
+}
+
 /// A log search alert (`Microsoft.Insights/LogAlert`). It fires on every evaluation and never says that it is over.
 pub(super) fn search(data: &Value, body: &Value, at: String) -> Item {
     let name = read::field(data, "AlertRuleName").unwrap_or("Azure log alert".into());

@@ -21,17 +21,22 @@ const SCOPE: &[&str] = &["alertscope", "scope", "monitorscope"];
 const PRIORITY: &[&str] = &["alertpriority", "monitorpriority", "priority"];
 const TYPE: &[&str] = &["alerttype", "type"];
 const STATUS: &[&str] = &["alertstatus", "status", "state", "alertstate", "monitorstatus"];
-const SEVERITY: &[&str] = &["severity", "alertseverity"];
-const TITLE: &[&str] = &["alerttitle", "eventtitle", "title", "monitorname", "alertname", "name", "summary", "subject"];
+/// Where a template says outright what is to be done.
+const ASKED: &[&str] = &["eventaction", "eventtype"];
+const SEVERITY: &[&str] = &["severity", "alertseverity", "payloadseverity"];
+const TITLE: &[&str] =
+    &["alerttitle", "eventtitle", "title", "monitorname", "alertname", "name", "summary", "subject", "payloadsummary"];
 const TEXT: &[&str] = &["textonlymsg", "eventmsg", "body", "message", "msg", "text"];
 const LINK: &[&str] = &["link", "url", "alerturl", "eventurl", "alertlink"];
 const SNAPSHOT: &[&str] = &["snapshot", "snapshoturl", "image"];
-const HOST: &[&str] = &["hostname", "host", "alerthost", "alerthostname"];
+const HOST: &[&str] = &["hostname", "host", "alerthost", "alerthostname", "payloadsource"];
 
 /// The title that says what happened, else the first there is: `$ALERT_TITLE` has no prefix, `$EVENT_TITLE` has.
 fn full_title<'a>(fields: &'a Flat<'_>) -> Option<(Cow<'a, str>, &'static str)> {
     let telling = TITLE.iter().filter_map(|name| fields.get(&[*name])).find(|(text, _)| Title::parse(text).transition.is_some());
-    let text = || fields.get(&["text"]).filter(|(text, _)| Title::parse(text).transition.is_some());
+    // Templates for chats and other receivers have it in their text.
+    let told = |name: &&'static str| fields.get(&[*name]).filter(|(text, _)| Title::parse(text).transition.is_some());
+    let text = || TEXT.iter().find_map(told);
     telling.or_else(|| fields.get(TITLE)).or_else(text)
 }
 
@@ -107,7 +112,8 @@ fn source<'a>(fields: &'a Flat<'_>, scope: Option<&'a str>, tool: &'a str) -> (C
 /// its digits: "disk 1" and "disk 2" are two monitors.
 fn dedup_key(fields: &Flat<'_>, title: &Title<'_>, scope: Option<&str>) -> Option<(DedupKey, &'static str, bool)> {
     for (names, from) in [(CYCLE_KEY, "ALERT_CYCLE_KEY"), (AGGREG_KEY, "AGGREG_KEY"), (OWN_KEY, "a key of the template's own")] {
-        if let Some(key) = fields.raw(names).and_then(DedupKey::lenient) {
+        // What Datadog writes for a variable that has no value.
+        if let Some(key) = fields.raw(names).filter(|key| *key != "null").and_then(DedupKey::lenient) {
             return Some((key, from, false));
         }
     }
@@ -136,9 +142,10 @@ fn action(fields: &Flat<'_>, title: &Title<'_>) -> (Action, &'static str) {
         let names = TRANSITION.iter().chain(STATUS);
         names.copied().find_map(|name| Some((known(&fields.text(&[name])?)?, name)))
     };
+    let asked = || fields.get(ASKED).and_then(|(word, from)| Some((known(&word)?, from)));
     let success =
         || fields.get(TYPE).filter(|(word, _)| tokens::is_one_of(word, &["success"])).map(|(_, from)| (Action::Resolve, from));
-    said.or_else(in_title).or_else(status).or_else(success).unwrap_or((Action::Trigger, "default: trigger"))
+    said.or_else(in_title).or_else(status).or_else(asked).or_else(success).unwrap_or((Action::Trigger, "default: trigger"))
 }
 
 fn known(word: &str) -> Option<Action> {

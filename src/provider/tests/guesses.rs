@@ -70,6 +70,12 @@ fn pairs() -> Vec<(Value, Value)> {
         ),
         (json!({"type": "Alert", "key": "k1", "name": "cron"}), json!({"type": "Recovery"})),
         (
+            json!({"event": "uptime.down", "trigger": "down", "name": "shop", "url": "https://shop.example"}),
+            json!({"event": "uptime.up"}),
+        ),
+        (json!({"event": "heartbeat.down", "name": "backup"}), json!({"event": "heartbeat.up"})),
+        (json!({"subject": "Problem: disk full"}), json!({"subject": "Resolved in 5m 3s: disk full"})),
+        (
             json!({"event_action": "trigger", "dedup_key": "d", "payload": {"summary": "s", "source": "h", "severity": "error"}}),
             json!({"event_action": "resolve"}),
         ),
@@ -150,11 +156,16 @@ fn what_a_tool_does_not_send_is_read_where_it_says_plainly_what_it_is() {
     assert_eq!(told(&body("alerting")), [(Action::Trigger, "u-7".to_owned())]);
     assert_eq!(told(&body("ok")), [(Action::Resolve, "u-7".to_owned())]);
     assert_eq!(told(&json!([{"labels": {"alertname": "a"}, "annotations": {}}])).len(), 1);
+    // Nothing but a subject and a text, as Zabbix' own message templates write them.
+    let mail = |subject: &str| told(&json!({"to": "callbox", "subject": subject, "message": "Host: db1"}));
+    let (opened, closed) = (mail("Problem: disk of db1 is full"), mail("Resolved in 5m 3s: disk of db1 is full"));
+    assert_eq!((opened[0].0, closed[0].0, &opened[0].1), (Action::Trigger, Action::Resolve, &closed[0].1));
     for doubtful in [
         json!({"title": "t"}),
         json!({"status": "firing"}),
         json!({"id": 5}),
         json!({"title": "t", "state": "pending"}),
+        json!({"subject": "Problem in eu-west: disk full"}),
         json!("t"),
     ] {
         assert!(stray(&doubtful).is_none(), "{doubtful}");

@@ -193,6 +193,8 @@ pub(super) const NOUNS: &[&str] = &[
     "event",
     "monitor",
     "check",
+    "uptime",
+    "heartbeat",
     "status",
     "service",
     "host",

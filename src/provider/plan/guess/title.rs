@@ -4,7 +4,7 @@ use crate::event::Action;
 use crate::provider::tokens::{self, Meaning};
 
 /// The state in front of a title or behind it, and the rest: `[RESOLVED] disk full`, `[FIRING:2] disk full`, `Recovered: disk full`,
-/// `:fire: *FIRING*: disk full`, `shop is down`.
+/// `:fire: *FIRING*: disk full`, `Resolved in 5m 3s: disk full`, `shop is down`.
 pub(super) fn state(title: &str) -> Option<(Action, &str)> {
     let title = bare(title);
     let (word, rest) = match title.strip_prefix('[') {
@@ -14,6 +14,9 @@ pub(super) fn state(title: &str) -> Option<(Action, &str)> {
             None => return suffixed(title),
         },
     };
+    // How long it took: a place (`Problem in eu-west: …`) would be a part of the alert's name.
+    let lasted = |after: &str| after.starts_with(|c: char| c.is_ascii_digit());
+    let word = word.split_once(" in ").filter(|(_, after)| lasted(after)).map_or(word, |(word, _)| word);
     let word = word.split_once(':').map_or(word, |(word, _)| word).trim_matches([' ', '*', '_']);
     let is_word = word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_alphabetic());
     match tokens::meaning(word).filter(|_| is_word) {
