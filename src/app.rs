@@ -15,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 use ipnet::IpNet;
 use url::Url;
 
+use crate::duration::Span;
 use crate::http::body::Bodies;
 use crate::incident::Outcome;
 use crate::ingest::commit::Committer;
@@ -89,6 +90,8 @@ pub struct App {
     pub documents: Documents,
     /// Where SNS is besides Amazon's own.
     pub sns_origins: Vec<Url>,
+    /// For how long it is known what was told of incidents that are over.
+    pub told_kept: Span,
     /// Proxies that are believed about who sent a request.
     pub trusted_proxies: Vec<IpNet>,
 }
@@ -129,6 +132,11 @@ impl App {
         }
         expires.into_iter().for_each(|at: Timestamp| self.timers.by(at.plus_seconds(crate::ingest::timers::EXPIRY_GRACE)));
         Ok(receipt)
+    }
+
+    /// Since when it is known of every incident what was told of it; of open ones it always is.
+    pub fn told_since(&self) -> Timestamp {
+        if self.told_kept.is_off() { Timestamp(0) } else { self.clock.now().plus_seconds(-self.told_kept.seconds()) }
     }
 
     /// The tenant of the administrator's token from the settings, if this is it.

@@ -213,6 +213,7 @@ pub fn assemble(parts: Parts, config: &Config) -> anyhow::Result<App> {
         documents: Documents::new(outbound.clone()),
         outbound,
         sns_origins: config.providers.sns_origins.clone(),
+        told_kept: config.retention.deliveries,
         trusted_proxies: config.server.trusted_proxies.clone(),
     })
 }

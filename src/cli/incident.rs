@@ -1,5 +1,7 @@
 //! `callbox incident`: what is wrong, and who has taken it.
 
+mod told;
+
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value};
 
@@ -67,6 +69,7 @@ pub enum Severity {
 #[command(after_help = "Examples:
   callbox incident list --status triggered --status acknowledged
   callbox incident list --integration prod --since 24h --all
+  callbox incident list --unrouted
   callbox incident list --severity critical --q 'disk full' --output json")]
 pub struct ListArgs {
     /// Only in this state; repeatable
@@ -87,6 +90,9 @@ pub struct ListArgs {
     /// Only with these words
     #[arg(long, value_name = "TEXT")]
     pub q: Option<String>,
+    /// Only those of which no rule has told anybody
+    #[arg(long)]
+    pub unrouted: bool,
     /// Only since then: how long ago (2h) or a time (2026-03-01T09:00:00Z; UTC where it names no offset)
     #[arg(long, value_name = "WHEN")]
     pub since: Option<Moment>,
@@ -123,6 +129,7 @@ async fn list(session: &Session, args: &ListArgs) -> anyhow::Result<()> {
         .with("dedup_key", args.key.as_ref())
         .with("severity", args.severity.map(word))
         .with("q", args.q.as_ref())
+        .with("unrouted", args.unrouted.then_some(true))
         .with("since", args.since.map(|moment| moment.resolve(now)))
         .with("until", args.until.map(|moment| moment.resolve(now)));
     let answer = session.api.list(&["incidents"], &query, &args.paging).await?;
@@ -172,6 +179,7 @@ async fn show(session: &Session, wanted: &str) -> anyhow::Result<()> {
     let rows: Vec<Vec<String>> = items(&timeline).iter().map(|entry| timeline_row(entry, out)).collect();
     out.text("\ntimeline:")?;
     out.table(&["TIME", "WHAT", "OUTCOME", "BY", "TEXT"], &rows, "nothing yet")?;
+    told::print(session, &incident).await?;
     match next_cursor(&timeline) {
         Some(_) => out.note("only the newest entries are shown; `callbox event list --key` has them all"),
         None => Ok(()),
@@ -273,13 +281,13 @@ mod tests {
         let list = || Answer::json(200, r#"{"items":[{"id":"int_1","name":"prod"}],"next":null}"#);
         let services = Answer::json(200, r#"{"items":[{"id":"svc_1","name":"db"}],"next":null}"#);
         let server = Server::start([list(), services, Answer::json(200, r#"{"items":[],"next":null}"#)]);
-        let line = "list --status triggered --status resolved --integration prod --service db --key k/1 --severity critical --q disk \
+        let line = "list --status triggered --status resolved --integration prod --service db --key k/1 --severity critical --q disk --unrouted \
                     --since 2026-03-01T00:00:00Z --limit 7";
         run(&server, &line.split_whitespace().collect::<Vec<_>>()).await.unwrap();
         assert_eq!(
             server.requests()[2].line,
             "GET /api/v1/incidents?status=triggered&status=resolved&integration_id=int_1&service_id=svc_1&dedup_key=k%2F1\
-             &severity=critical&q=disk&since=2026-03-01T00%3A00%3A00.000000Z&limit=7 HTTP/1.1"
+             &severity=critical&q=disk&unrouted=true&since=2026-03-01T00%3A00%3A00.000000Z&limit=7 HTTP/1.1"
         );
     }
 

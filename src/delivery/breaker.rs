@@ -30,6 +30,8 @@ pub struct Breaker {
     pub open_until: Option<Timestamp>,
     /// Until when one delivery is trying; it speaks for all others.
     pub probing_until: Option<Timestamp>,
+    /// Since when it is open.
+    pub opened_at: Option<Timestamp>,
 }
 
 /// What a breaker says of one more delivery.
@@ -91,6 +93,7 @@ impl Breaker {
         let probed = self.probing_until.take().is_some();
         if opens && (!was_open || probed) {
             self.open_until = Some(now.plus(settings.rest));
+            self.opened_at = Some(self.opened_at.unwrap_or(now));
         }
         opens && !was_open
     }
@@ -154,6 +157,7 @@ mod tests {
         assert!(!breaker.failed(&Settings::default(), rested), "it was open already");
         assert_eq!(breaker.pass(PATIENCE, rested), Pass::Wait(rested.plus_seconds(30)));
         assert_eq!(breaker.pass(PATIENCE, rested.plus_seconds(30)), Pass::Probe);
+        assert_eq!(breaker.opened_at, Some(NOW), "since the first of them");
         assert!(breaker.succeeded());
         assert_eq!((breaker, breaker.pass(PATIENCE, rested)), (Breaker::default(), Pass::Send));
     }

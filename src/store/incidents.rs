@@ -1,10 +1,11 @@
 //! Incidents, read. Rows are written by the committer.
 
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
 use super::numbered::{EventId, IncidentId, OptIncidentId};
 use super::page::{Listed, Page, containing};
-use super::schema::incidents;
+use super::schema::{incidents, outbox, threads};
 use super::{Conn, Result, lower};
 use crate::id;
 use crate::incident::Status;
@@ -80,6 +81,8 @@ pub struct Filter {
     pub since: Option<Timestamp>,
     /// First seen before this moment.
     pub until: Option<Timestamp>,
+    /// Of which no rule has told anybody, as far as is known: those that are open, or were first seen at this moment or later.
+    pub unrouted_since: Option<Timestamp>,
 }
 
 impl Filter {
@@ -96,6 +99,13 @@ impl Filter {
 pub fn list(conn: &mut Conn, tenant_id: &str, filter: &Filter, page: &Page) -> Result<Listed<Incident>> {
     let mut query = in_state(tenant_id, filter);
     query = by_field(query, filter);
+    if let Some(since) = filter.unrouted_since {
+        let told =
+            threads::table.filter(threads::incident_id.eq(incidents::id.nullable())).filter(threads::rule_id.is_not_null());
+        let noted = outbox::table.filter(outbox::incident_id.eq(incidents::id.nullable()));
+        query = query.filter(incidents::open_key.is_not_null().or(incidents::first_seen.ge(since.0)));
+        query = query.filter(not(exists(told))).filter(not(exists(noted)));
+    }
     if let Some(before) = &page.before {
         query = query.filter(incidents::id.lt(id::number(before)));
     }

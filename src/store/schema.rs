@@ -282,6 +282,9 @@ diesel::table! {
         gone_at -> Nullable<BigInt>,
         paced_at -> Nullable<BigInt>,
         skipped -> BigInt,
+        opened_at -> Nullable<BigInt>,
+        delivered_at -> Nullable<BigInt>,
+        failed_at -> Nullable<BigInt>,
     }
 }
 
@@ -359,6 +362,7 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(integrations, credentials, services);
 diesel::allow_tables_to_appear_in_same_query!(requests, events);
 diesel::allow_tables_to_appear_in_same_query!(replays, events);
+diesel::allow_tables_to_appear_in_same_query!(incidents, threads, outbox);
 
 #[cfg(test)]
 mod tests {

@@ -347,7 +347,12 @@ CREATE TABLE breakers (
     -- How far ahead its limit of messages a minute is spent.
     paced_at       BIGINT,
     -- Deliveries that were put off because the breaker was open.
-    skipped        BIGINT NOT NULL
+    skipped        BIGINT NOT NULL,
+    -- When the breaker opened; NULL: it is closed.
+    opened_at      BIGINT,
+    -- When something last arrived, and when something last did not; to about a second.
+    delivered_at   BIGINT,
+    failed_at      BIGINT
 );
 
 -- When a rule last paged for a key, for its dedupe window.

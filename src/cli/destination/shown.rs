@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::cli::Session;
 use crate::cli::output::Output;
-use crate::cli::read::{array, cell, items, text, time};
+use crate::cli::read::{array, cell, items, plain, text, time};
 
 /// The table of a list.
 pub fn list(session: &Session, answer: &Value) -> anyhow::Result<()> {
@@ -90,10 +90,18 @@ pub fn settings(session: &Session, answer: &Value) -> anyhow::Result<()> {
         ("include", field("include")),
         ("breaker", breaker(answer)),
         ("rate limit", rate_limit(answer)),
+        ("receiver", receiver(answer, out)),
+        ("waiting", waiting(answer, out)),
+        ("last delivered", time(answer, "last_delivered_at", out)),
+        ("last failed", time(answer, "last_failed_at", out)),
+        ("buttons", field("actions_url")),
         ("created", time(answer, "created_at", out)),
         ("created by", field("created_by")),
         ("updated", time(answer, "updated_at", out)),
     ])?;
+    for warning in array(answer, "warnings") {
+        out.text(&format!("warning: {}", plain(warning)))?;
+    }
     match field("problem") {
         problem if problem.is_empty() => Ok(()),
         problem => out.text(&format!("problem: {problem}")),
@@ -106,6 +114,41 @@ fn breaker(answer: &Value) -> String {
         Some(failures) => format!("rests {} after {failures} failures in a row", text(answer, "breaker_rest")),
         None => String::new(),
     }
+}
+
+/// How it is doing: `well`, or since when it is left alone.
+fn receiver(answer: &Value, out: &Output) -> String {
+    let field = |name: &str| text(answer, &format!("breaker.{name}"));
+    let failures = field("failures");
+    match field("state").as_str() {
+        "" => String::new(),
+        "closed" if failures == "0" => "well".to_owned(),
+        "closed" => format!("{failures} failures in a row"),
+        state => {
+            let at = |name: &str| time(answer, &format!("breaker.{name}"), out);
+            let tries = if state == "half_open" {
+                "one delivery tries now".to_owned()
+            } else {
+                format!("tried again at {}", at("retry_at"))
+            };
+            format!(
+                "left alone since {} after {failures} failures in a row, {tries}; put off: {}",
+                at("opened_at"),
+                field("skipped")
+            )
+        }
+    }
+}
+
+/// What waits for it.
+fn waiting(answer: &Value, out: &Output) -> String {
+    let number = |name: &str| answer.pointer(&format!("/waiting/{name}")).and_then(Value::as_i64).unwrap_or(0);
+    let messages = match number("deliveries") {
+        0 => None,
+        count => Some(format!("{count} messages, the oldest since {}", time(answer, "waiting.oldest_at", out))),
+    };
+    let held = Some(number("held")).filter(|held| *held > 0).map(|held| format!("{held} incidents on hold"));
+    messages.into_iter().chain(held).collect::<Vec<_>>().join("; ")
 }
 
 fn rate_limit(answer: &Value) -> String {
@@ -168,6 +211,24 @@ mod tests {
         });
         let expected = ["o\\u{1b}", "slack", "unusable, default", "https://hooks.slack.com/services/T0/B0/***", "dst_1"];
         assert_eq!(row(&destination), expected);
+    }
+
+    #[test]
+    fn how_a_receiver_is_doing_in_words() {
+        let out = Output::new(Format::Table, true);
+        let breaker = |state: &str, failures: i64| {
+            json!({"breaker": {"state": state, "failures": failures, "skipped": 7, "opened_at": "2026-03-01T00:00:00Z",
+                "retry_at": "2026-03-01T00:00:30Z"}})
+        };
+        assert_eq!((receiver(&json!({}), &out), receiver(&breaker("closed", 0), &out)), (String::new(), "well".to_owned()));
+        assert_eq!(receiver(&breaker("closed", 3), &out), "3 failures in a row");
+        let open =
+            "left alone since 2026-03-01 00:00:00Z after 5 failures in a row, tried again at 2026-03-01 00:00:30Z; put off: 7";
+        assert_eq!(receiver(&breaker("open", 5), &out), open);
+        assert!(receiver(&breaker("half_open", 5), &out).contains("one delivery tries now"));
+        let answer = json!({"waiting": {"deliveries": 3, "held": 2, "oldest_at": "2026-03-01T00:00:00Z"}});
+        assert_eq!(waiting(&answer, &out), "3 messages, the oldest since 2026-03-01 00:00:00Z; 2 incidents on hold");
+        assert_eq!(waiting(&json!({"waiting": {"deliveries": 0, "held": 0}}), &out), "");
     }
 
     #[test]

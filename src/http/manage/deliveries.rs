@@ -16,7 +16,7 @@ use crate::id::{self, Kind};
 use crate::outbox::message::Context;
 use crate::outbox::{self, Again};
 use crate::store::outbox::read::{self, Filter};
-use crate::store::outbox::{Attempted, Delivery, again};
+use crate::store::outbox::{Attempted, Delivery, Thread, again};
 use crate::store::{self, StoreError};
 
 /// Where a delivery may stand.
@@ -212,6 +212,36 @@ pub fn view(row: &Delivery) -> Value {
         "created_at": time(Some(row.created_at)),
         "finished_at": time(row.finished_at),
     })
+}
+
+/// Deliveries about an incident, in order, each with when it is tried next; null also while it is on its way.
+pub fn of_incident(rows: &[Delivery], threads: &[Thread]) -> Value {
+    let next = |row: &Delivery| {
+        let thread = threads.iter().find(|thread| thread.destination_id == row.destination_id)?;
+        let same = |other: &&Delivery| other.destination_id == row.destination_id && other.finished_at.is_none();
+        // What comes after another one at the same destination waits for that.
+        let first = rows.iter().find(same).is_some_and(|first| first.id == row.id);
+        thread.due_at.filter(|_| first && row.finished_at.is_none() && thread.lease.is_none())
+    };
+    let shown = |row: &Delivery| {
+        let mut view = view(row);
+        if let Some(map) = view.as_object_mut() {
+            map.insert("next_attempt_at".into(), time(next(row)));
+        }
+        view
+    };
+    rows.iter().map(shown).collect::<Vec<_>>().into()
+}
+
+/// The destinations at which an incident is on hold, why and until when.
+pub fn holds(threads: &[Thread]) -> Value {
+    let held = threads.iter().filter(|thread| thread.held_until.is_some());
+    let shown = held.map(|thread| {
+        json!({
+            "destination_id": thread.destination_id, "rule_id": thread.rule_id, "by": thread.held_by, "until": time(thread.held_until),
+        })
+    });
+    shown.collect::<Vec<_>>().into()
 }
 
 fn attempt(row: &Attempted) -> Value {

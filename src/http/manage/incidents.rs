@@ -1,17 +1,27 @@
 //! Incidents, read.
 
+use std::collections::HashSet;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
 use super::query::Query;
-use super::{events, id_of, time};
+use super::{deliveries, events, id_of, time};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::event::Severity;
 use crate::http::auth::{Caller, Scope};
-use crate::id::Kind;
+use crate::id::{self, Kind};
 use crate::incident::{Shown, Status};
+use crate::store::StoreError;
+use crate::store::events::Event;
 use crate::store::incidents::{self, Filter, Incident};
+use crate::store::outbox::{Delivery, read, route};
+use crate::store::page::Listed;
+use crate::time::Timestamp;
+
+/// Deliveries that are shown with an incident; `GET /deliveries?incident_id=` has all.
+const TOLD_MAX: i64 = 100;
 
 /// `GET /incidents`
 pub async fn list(app: web::Data<App>, caller: Caller, request: HttpRequest) -> Result<HttpResponse, ApiError> {
@@ -30,11 +40,34 @@ pub async fn list(app: web::Data<App>, caller: Caller, request: HttpRequest) -> 
         q: query.text("q"),
         since: query.time("since"),
         until: query.time("until"),
+        unrouted_since: query.word("unrouted", &["true"], |word| (word == "true").then(|| app.told_since())),
     };
     query.finish()?;
-    let page = paging.page.clone();
-    let listed = app.store.read(move |conn| incidents::list(conn, &caller.tenant_id, &filter, &page)).await?;
-    Ok(paging.answer(listed, |incident| view(&incident)))
+    let (page, since) = (paging.page.clone(), app.told_since());
+    let listed = app
+        .store
+        .read(move |conn| {
+            let rows = incidents::list(conn, &caller.tenant_id, &filter, &page)?;
+            let numbers: Vec<i64> = rows.items.iter().map(|row| id::number(&row.id)).collect();
+            let routed = read::routed(conn, &numbers)?;
+            let items = rows.items.into_iter().map(|row| with_route(view(&row), unrouted(&row, &routed, since))).collect();
+            Ok::<_, StoreError>(Listed { items, next: rows.next })
+        })
+        .await?;
+    Ok(paging.answer(listed, |view: Value| view))
+}
+
+/// Whether no rule has told anybody of an incident; null where that is not known any more.
+fn unrouted(row: &Incident, routed: &HashSet<i64>, since: Timestamp) -> Option<bool> {
+    let known = row.resolved_at.is_none() || row.first_seen >= since.0;
+    known.then(|| !routed.contains(&id::number(&row.id)))
+}
+
+fn with_route(mut view: Value, unrouted: Option<bool>) -> Value {
+    if let Some(map) = view.as_object_mut() {
+        map.insert("unrouted".into(), unrouted.into());
+    }
+    view
 }
 
 fn number(query: &mut Query) -> Option<i64> {
@@ -55,15 +88,30 @@ fn statuses(query: &mut Query) -> Vec<Status> {
     parsed
 }
 
-/// `GET /incidents/{id}`
+/// `GET /incidents/{id}`: with its newest deliveries, and what is on hold.
 pub async fn show(app: web::Data<App>, caller: Caller, path: web::Path<String>) -> Result<HttpResponse, ApiError> {
     caller.need(Scope::IncidentsRead)?;
     let id = id_of(Kind::Incident, &path)?;
-    let found = app.store.read(move |conn| incidents::find(conn, &caller.tenant_id, &id)).await?;
-    Ok(HttpResponse::Ok().json(view(&found.ok_or(ApiError::NotFound)?)))
+    let since = app.told_since();
+    let view = app
+        .store
+        .read(move |conn| {
+            let row = incidents::find(conn, &caller.tenant_id, &id)?.ok_or(ApiError::NotFound)?;
+            let number = id::number(&row.id);
+            let (told, threads) = (read::about(conn, number, TOLD_MAX)?, route::threads_of(conn, &[number])?);
+            let routed = read::routed(conn, &[number])?;
+            let mut view = with_route(view(&row), unrouted(&row, &routed, since));
+            if let Some(map) = view.as_object_mut() {
+                map.insert("deliveries".into(), deliveries::of_incident(&told, &threads));
+                map.insert("holds".into(), deliveries::holds(&threads));
+            }
+            Ok::<_, ApiError>(view)
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(view))
 }
 
-/// `GET /incidents/{id}/events`
+/// `GET /incidents/{id}/events`: each with the deliveries that it caused.
 pub async fn timeline(
     app: web::Data<App>,
     caller: Caller,
@@ -81,10 +129,26 @@ pub async fn timeline(
         .read(move |conn| {
             let Some(incident) = incidents::find(conn, &caller.tenant_id, &id)? else { return Err(ApiError::NotFound) };
             let newest = page.before.as_ref().unwrap_or(&incident.last_event_id);
-            Ok(crate::store::events::timeline(conn, &caller.tenant_id, newest, &page)?)
+            let listed = crate::store::events::timeline(conn, &caller.tenant_id, newest, &page)?;
+            let numbers: Vec<i64> = listed.items.iter().map(|event| id::number(&event.id)).collect();
+            let number = id::number(&id);
+            let told = read::caused(conn, number, &numbers)?;
+            let items = listed.items.iter().map(|event| with_told(event, &told)).collect();
+            Ok(Listed { items, next: listed.next })
         })
         .await?;
-    Ok(paging.answer(listed, |event| events::view(&event)))
+    Ok(paging.answer(listed, |view: Value| view))
+}
+
+/// An event of a timeline, with what was told because of it.
+fn with_told(event: &Event, told: &[Delivery]) -> Value {
+    let number = id::number(&event.id);
+    let caused = told.iter().filter(|delivery| delivery.event_id == Some(number)).map(deliveries::view);
+    let mut view = events::view(event);
+    if let Some(map) = view.as_object_mut() {
+        map.insert("deliveries".into(), caused.collect::<Vec<_>>().into());
+    }
+    view
 }
 
 /// An incident as the API shows it.

@@ -71,6 +71,7 @@ impl Turn {
             End::Delivered(remembered) => {
                 progress.status = "delivered";
                 progress.finished_at = Some(self.now.0);
+                self.delivered(kept);
                 if let Some(thread) = thread {
                     tell(thread, &done.work.message);
                     if remembered.is_some() {
@@ -98,6 +99,7 @@ impl Turn {
                 progress.reason = Some(why.clone());
                 progress.finished_at = Some(self.now.0);
                 outcome.news.push(News::Dead(why.clone()));
+                kept.failed_at = Some(self.now.0);
                 // An answer, if only a refusal: the receiver is there.
                 if done.attempts.iter().any(|attempt| attempt.result == "refused") && self.succeeded(kept) {
                     outcome.news.push(News::Recovered);

@@ -30,9 +30,10 @@ pub fn keep_breaker(conn: &mut Conn, breaker: &Breaker) -> Result<()> {
     if known == 0 {
         let rows = [breaker];
         insert!(conn, "breakers (destination_id, failures, open_until, probing_until, paused_until, recovered_at, gone_at, paced_at, \
-             skipped)", &rows, |row| [
+             skipped, opened_at, delivered_at, failed_at)", &rows, |row| [
             Text: row.destination_id.as_str(), Int: i64::from(row.failures), OptInt: row.open_until, OptInt: row.probing_until,
             OptInt: row.paused_until, OptInt: row.recovered_at, OptInt: row.gone_at, OptInt: row.paced_at, Int: row.skipped,
+            OptInt: row.opened_at, OptInt: row.delivered_at, OptInt: row.failed_at,
         ], "ON CONFLICT (destination_id) DO NOTHING");
     }
     Ok(())

@@ -1,11 +1,14 @@
 //! Deliveries, and what they tell of, as they are asked for.
 
+use std::collections::{HashMap, HashSet};
+
+use diesel::dsl::{count_star, min};
 use diesel::prelude::*;
 
 use super::rows::{Attempted, Breaker, Delivery, Thread};
 use crate::id;
 use crate::store::page::{Listed, Page};
-use crate::store::schema::{attempts, breakers, changes, deliveries, incidents, threads};
+use crate::store::schema::{attempts, breakers, changes, deliveries, incidents, outbox, threads};
 use crate::store::{Conn, Result, changes::Change, incidents::Incident};
 use crate::time::Timestamp;
 
@@ -131,6 +134,72 @@ pub fn thread(conn: &mut Conn, destination_id: &str, subject: &str) -> Result<Op
 /// The query failed.
 pub fn breakers(conn: &mut Conn, destinations: &[&str]) -> Result<Vec<Breaker>> {
     Ok(breakers::table.filter(breakers::destination_id.eq_any(destinations)).select(Breaker::as_select()).load(conn)?)
+}
+
+/// What waits for a destination.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Queue {
+    /// Deliveries that have not come to their end.
+    pub deliveries: i64,
+    /// When the oldest of them was made, in microseconds.
+    pub oldest: Option<i64>,
+    /// Incidents that are on hold there.
+    pub held: i64,
+}
+
+/// What waits for these destinations; one for which nothing does is not among them.
+///
+/// # Errors
+/// A query failed.
+pub fn queues(conn: &mut Conn, destinations: &[&str]) -> Result<HashMap<String, Queue>> {
+    let mut queues: HashMap<String, Queue> = HashMap::new();
+    let left =
+        deliveries::table.filter(deliveries::destination_id.eq_any(destinations)).filter(deliveries::finished_at.is_null());
+    let left = left.group_by(deliveries::destination_id);
+    let left: Vec<(String, i64, Option<i64>)> =
+        left.select((deliveries::destination_id, count_star(), min(deliveries::created_at))).load(conn)?;
+    for (id, deliveries, oldest) in left {
+        queues.insert(id, Queue { deliveries, oldest, held: 0 });
+    }
+    let held = threads::table.filter(threads::destination_id.eq_any(destinations)).filter(threads::held_until.is_not_null());
+    let held = held.group_by(threads::destination_id).select((threads::destination_id, count_star()));
+    for (id, held) in held.load::<(String, i64)>(conn)? {
+        queues.entry(id).or_default().held = held;
+    }
+    Ok(queues)
+}
+
+/// The newest deliveries about an incident, at most `limit`; the oldest of them first.
+///
+/// # Errors
+/// The query failed.
+pub fn about(conn: &mut Conn, incident: i64, limit: i64) -> Result<Vec<Delivery>> {
+    let of = deliveries::table.filter(deliveries::incident_id.eq(incident)).filter(deliveries::incident_id.is_not_null());
+    let mut rows: Vec<Delivery> = of.select(Delivery::as_select()).order(deliveries::id.desc()).limit(limit).load(conn)?;
+    rows.reverse();
+    Ok(rows)
+}
+
+/// The deliveries about an incident that these events caused, in order.
+///
+/// # Errors
+/// The query failed.
+pub fn caused(conn: &mut Conn, incident: i64, events: &[i64]) -> Result<Vec<Delivery>> {
+    let of = deliveries::table.filter(deliveries::incident_id.eq(incident)).filter(deliveries::incident_id.is_not_null());
+    Ok(of.filter(deliveries::event_id.eq_any(events)).select(Delivery::as_select()).order(deliveries::id).load(conn)?)
+}
+
+/// Those of these incidents of which a rule has told somebody, or may yet: what happened is still to be looked at.
+///
+/// # Errors
+/// A query failed.
+pub fn routed(conn: &mut Conn, incidents: &[i64]) -> Result<HashSet<i64>> {
+    let told = threads::table.filter(threads::incident_id.eq_any(incidents)).filter(threads::incident_id.is_not_null());
+    let told: Vec<Option<i64>> =
+        told.filter(threads::rule_id.is_not_null()).select(threads::incident_id).distinct().load(conn)?;
+    let noted: Vec<Option<i64>> =
+        outbox::table.filter(outbox::incident_id.eq_any(incidents)).select(outbox::incident_id).load(conn)?;
+    Ok(told.into_iter().chain(noted).flatten().collect())
 }
 
 /// Deliveries to a destination that have not come to their end.

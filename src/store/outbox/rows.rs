@@ -125,6 +125,12 @@ pub struct Breaker {
     pub paced_at: Option<i64>,
     /// Deliveries put off.
     pub skipped: i64,
+    /// When it was left alone, if it is.
+    pub opened_at: Option<i64>,
+    /// When something last arrived, to about a second.
+    pub delivered_at: Option<i64>,
+    /// When something last did not.
+    pub failed_at: Option<i64>,
 }
 
 /// When a rule last paged for a key.

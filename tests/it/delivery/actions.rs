@@ -82,6 +82,13 @@ async fn a_button_acknowledges_and_resolves(database: Database) {
     let service = start(&database).await;
     let (receiver, whispers) = (Receiver::start().await, Receiver::start().await);
     let id = slack(&service, "chat", &receiver).await;
+    let seen = service.api().get(&format!("/api/v1/destinations/{id}")).await.body;
+    let url = format!("{}/api/v1/destinations/{id}/actions", service.base());
+    assert_eq!((&seen["actions_url"], &seen["warnings"]), (&json!(url), &json!([])));
+    let fields =
+        json!({"name": "unsigned", "kind": "slack", "url": receiver.url(), "options": {"buttons": true}, "no_rule": true});
+    let unsigned = service.api().post("/api/v1/destinations", &fields).await.body;
+    assert!(unsigned["warnings"][0].as_str().unwrap().contains("signing_secret"), "{unsigned}");
     let tool = sender(&service).await;
     send(&service, &tool, "trigger", "disk").await;
     let message = receiver.wait(1).await[0].json().to_string();

@@ -8,6 +8,7 @@ mod nodes;
 mod order;
 mod preview;
 mod rules;
+mod views;
 
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{destination_from, send, sender, start};
 use crate::support::receiver::Receiver;
-use crate::support::{Callbox, Database, Integration};
+use crate::support::{Callbox, Database, Integration, eventually};
 
 on_both!(explain_shows_what_is_sent_then);
 on_both!(explain_says_why_nobody_is_told);
@@ -67,6 +67,11 @@ async fn explain_shows_what_is_sent_then(database: Database) {
         let count = receiver.count();
         send(&service, &tool, action, "disk").await;
         let sent = receiver.wait(count + 1).await[count].clone();
+        eventually(async || {
+            let done = service.api().get("/api/v1/deliveries?status=delivered").await.body["items"].as_array().unwrap().len();
+            if done == count + 1 { Ok(()) } else { Err(format!("{done} are recorded")) }
+        })
+        .await;
         let mut is = sent.json();
         // An incident that is not there has neither id nor number, and what is later has another time.
         for field in
@@ -152,7 +157,7 @@ async fn explain_knows_holds_steps_and_what_waits(database: Database) {
     assert!(held["request"]["body"].as_str().unwrap().contains("waited for the end of quiet hours"), "{held:#}");
     // What is on hold already is told of what follows at the end.
     send(&service, &tool, "trigger", "disk").await;
-    crate::support::eventually(async || {
+    eventually(async || {
         let said = explained(&service, &tool, "acknowledge", "disk", "error").await;
         let events: Vec<&str> = said["deliveries"].as_array().unwrap().iter().filter_map(|told| told["event"].as_str()).collect();
         let whole = events == ["incident.triggered", "incident.acknowledged"];

@@ -24,8 +24,23 @@ const FAILURES_MAX: i64 = 1000;
 const RATE_LIMIT_MAX: i64 = 1_000_000;
 
 /// What can be shown of a destination and not be set.
-const READ_ONLY: [&str; 9] =
-    ["id", "kind", "signing_secrets", "problem", "disabled_why", "rule", "created_by", "created_at", "updated_at"];
+const READ_ONLY: [&str; 15] = [
+    "id",
+    "kind",
+    "signing_secrets",
+    "problem",
+    "disabled_why",
+    "rule",
+    "created_by",
+    "created_at",
+    "updated_at",
+    "breaker",
+    "waiting",
+    "last_delivered_at",
+    "last_failed_at",
+    "actions_url",
+    "warnings",
+];
 
 /// The settings that a body names; the outer `None`: not named, the inner: null, none or the default.
 pub struct Draft {

@@ -10,18 +10,24 @@ use crate::delivery::breaker;
 use crate::delivery::channel;
 use crate::delivery::destination::Settings;
 use crate::duration;
+use crate::http::actions;
 use crate::http::manage::time;
 use crate::secret::reference::References;
 use crate::secret::{Sealer, Secret};
 use crate::store::destinations::Destination;
+use crate::store::outbox::Breaker;
+use crate::store::outbox::read::{self, Queue};
 use crate::store::signing_secrets::SigningSecret;
 use crate::store::{self, Conn};
+use crate::time::{SECOND, Timestamp};
 
 /// A destination, and all that is shown with it.
 pub struct Loaded {
     /// The row.
     pub row: Destination,
     signing: Vec<SigningSecret>,
+    breaker: Breaker,
+    queue: Queue,
 }
 
 /// Loads what is shown with these destinations; a fixed number of queries, however many they are.
@@ -34,7 +40,17 @@ pub fn load(conn: &mut Conn, tenant_id: &str, rows: Vec<Destination>) -> store::
     for secret in store::signing_secrets::of_all(conn, tenant_id, &ids)? {
         signing.entry(secret.destination_id.clone()).or_default().push(secret);
     }
-    Ok(rows.into_iter().map(|row| Loaded { signing: signing.remove(&row.id).unwrap_or_default(), row }).collect())
+    let named: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut queues = read::queues(conn, &named)?;
+    let known = read::breakers(conn, &named)?.into_iter().map(|breaker| (breaker.destination_id.clone(), breaker));
+    let mut breakers: HashMap<String, Breaker> = known.collect();
+    let loaded = rows.into_iter().map(|row| Loaded {
+        signing: signing.remove(&row.id).unwrap_or_default(),
+        breaker: breakers.remove(&row.id).unwrap_or_default(),
+        queue: queues.remove(&row.id).unwrap_or_default(),
+        row,
+    });
+    Ok(loaded.collect())
 }
 
 /// As [`load`], for one.
@@ -121,10 +137,59 @@ pub fn destination(app: &App, loaded: &Loaded) -> Value {
     let snapshot = app.directory.snapshot();
     let problem = snapshot.destinations.get(row.id.as_str()).and_then(|destination| destination.way.as_ref().err());
     map.insert("problem".into(), problem.map(|why| format!("{why}; what is meant for it waits")).into());
+    map.extend(standing(loaded, now));
+    map.extend(buttons(app, loaded, now));
     map.insert("created_by".into(), row.created_by.clone().into());
     map.insert("created_at".into(), time(Some(row.created_at)));
     map.insert("updated_at".into(), time(Some(row.updated_at)));
     view
+}
+
+/// How its receiver is doing, and what waits for it.
+fn standing(loaded: &Loaded, now: Timestamp) -> Map<String, Value> {
+    let (kept, queue) = (&loaded.breaker, &loaded.queue);
+    let breaker = breaker::Breaker {
+        failures: u32::try_from(kept.failures).unwrap_or(0),
+        open_until: kept.open_until.map(Timestamp),
+        probing_until: kept.probing_until.map(Timestamp),
+        opened_at: kept.opened_at.map(Timestamp),
+    };
+    let age = queue.oldest.map(|at| (now.0 - at).max(0) / SECOND);
+    let view = json!({
+        "breaker": {
+            "state": breaker.state(now).as_str(),
+            "failures": kept.failures,
+            "opened_at": time(kept.opened_at),
+            "retry_at": time(kept.open_until),
+            "skipped": kept.skipped,
+        },
+        "waiting": {
+            "deliveries": queue.deliveries,
+            "held": queue.held,
+            "oldest_at": time(queue.oldest),
+            "oldest_seconds": age,
+        },
+        "last_delivered_at": time(kept.delivered_at),
+        "last_failed_at": time(kept.failed_at),
+    });
+    match view {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// Where presses of buttons come, for kinds whose messages may have any, and what they lack.
+fn buttons(app: &App, loaded: &Loaded, now: Timestamp) -> Map<String, Value> {
+    let row = &loaded.row;
+    let may = channel::by_kind(&row.kind).is_some_and(|channel| channel.buttons_signed_by().is_some());
+    let url = may.then(|| format!("{}{}", app.public_url(), actions::PATH.replace("{id}", &row.id)));
+    let options: Map<String, Value> = serde_json::from_str(&row.options).unwrap_or_default();
+    let wanted = may && options.get("buttons") == Some(&Value::Bool(true));
+    let unsigned = !loaded.signing.iter().any(|secret| secret.live(now));
+    let warning = "messages have no buttons: set signing_secret to the signing secret of the app, and the app's interactivity URL to \
+                   actions_url";
+    let warnings: Vec<&str> = (wanted && unsigned).then_some(warning).into_iter().collect();
+    Map::from_iter([("actions_url".to_owned(), url.into()), ("warnings".to_owned(), warnings.into())])
 }
 
 fn signing_secret(secret: &SigningSecret) -> Value {
