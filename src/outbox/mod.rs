@@ -12,6 +12,7 @@ mod bell;
 mod lane;
 mod mail;
 pub mod message;
+mod orphans;
 mod plan;
 pub mod preview;
 pub mod rehearsal;

@@ -12,7 +12,7 @@ use crate::delivery::destination::Settings;
 use crate::secret::Sealer;
 use crate::time::Timestamp;
 
-pub use waiting::{begin_anew, drop_undelivered, undelivered};
+pub use waiting::{Pending, begin_anew, deleted, drop_undelivered, undelivered};
 
 /// A destination, as stored; times in microseconds.
 #[derive(Queryable, Selectable, Insertable, Debug, Clone)]

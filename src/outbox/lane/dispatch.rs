@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::Lane;
-use crate::outbox::{Engine, Outbox, POLL};
+use crate::outbox::{Engine, Outbox, POLL, orphans};
 use crate::store::outbox::{lane as stored, read};
 
 /// Starts lanes where there is something to do, and wakes those that nobody told of it: another node's work, a lease that ended.
@@ -32,8 +32,12 @@ pub async fn dispatch(engine: Arc<Engine>) {
             }
         };
         let (snapshot, now) = (engine.app.directory.snapshot(), engine.app.clock.now());
+        let mut unknown = Vec::new();
         for (id, at) in due {
-            let Some((id, _)) = snapshot.destinations.get_key_value(id.as_str()) else { continue };
+            let Some((id, _)) = snapshot.destinations.get_key_value(id.as_str()) else {
+                unknown.push(id);
+                continue;
+            };
             match engine.app.outbox.lane(id) {
                 Some(lane) => {
                     if at <= now.0 {
@@ -47,6 +51,7 @@ pub async fn dispatch(engine: Arc<Engine>) {
             }
         }
         while lanes.try_join_next().is_some() {}
+        orphans::give_up(&engine.app, unknown).await;
         count(&engine).await;
     }
     for (_, lane) in engine.app.outbox.all() {

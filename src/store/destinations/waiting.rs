@@ -5,21 +5,38 @@
 use diesel::prelude::*;
 
 use crate::store::outbox::lane;
-use crate::store::schema::{deliveries, threads};
+use crate::store::schema::{deliveries, destinations, threads};
 use crate::store::{Conn, Result};
 use crate::time::Timestamp;
 
-/// How many deliveries to a destination are still to be made.
+/// What is still to be told to a destination.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Pending {
+    /// Deliveries that have not come to their end.
+    pub deliveries: i64,
+    /// Incidents that are on hold: what is told at the end of that is no delivery yet.
+    pub held: i64,
+}
+
+/// What is still to be told to a destination.
+///
+/// # Errors
+/// A query failed.
+pub fn undelivered(conn: &mut Conn, tenant_id: &str, id: &str) -> Result<Pending> {
+    let left = deliveries::table.filter(deliveries::tenant_id.eq(tenant_id)).filter(deliveries::destination_id.eq(id));
+    let left = left.filter(deliveries::finished_at.is_null()).count().get_result(conn)?;
+    let held = threads::table.filter(threads::tenant_id.eq(tenant_id)).filter(threads::destination_id.eq(id));
+    let held = held.filter(threads::held_until.is_not_null()).count().get_result(conn)?;
+    Ok(Pending { deliveries: left, held })
+}
+
+/// Those of `ids` that are deleted, each with its tenant.
 ///
 /// # Errors
 /// The query failed.
-pub fn undelivered(conn: &mut Conn, tenant_id: &str, id: &str) -> Result<i64> {
-    Ok(deliveries::table
-        .filter(deliveries::tenant_id.eq(tenant_id))
-        .filter(deliveries::destination_id.eq(id))
-        .filter(deliveries::finished_at.is_null())
-        .count()
-        .get_result(conn)?)
+pub fn deleted(conn: &mut Conn, ids: &[String]) -> Result<Vec<(String, String)>> {
+    let gone = destinations::table.filter(destinations::id.eq_any(ids)).filter(destinations::deleted_at.is_not_null());
+    Ok(gone.select((destinations::id, destinations::tenant_id)).load(conn)?)
 }
 
 /// Gives up what is still to be delivered to a destination that is deleted, and returns how much that was.
@@ -58,6 +75,7 @@ pub fn begin_anew(conn: &mut Conn, tenant_id: &str, id: &str, now: Timestamp) ->
     }
     breaker.failures = 0;
     (breaker.open_until, breaker.probing_until, breaker.paused_until, breaker.gone_at) = (None, None, None, None);
+    breaker.opened_at = None;
     if breaker != before {
         lane::keep_breaker(conn, &breaker)?;
     }
@@ -83,6 +101,8 @@ mod tests {
                 failures: 7,
                 open_until: Some(90),
                 gone_at: Some(3),
+                opened_at: Some(60),
+                delivered_at: Some(2),
                 paced_at: Some(5),
                 skipped: 2,
                 ..Breaker { destination_id: id.clone(), ..Breaker::default() }
@@ -105,7 +125,8 @@ mod tests {
             }
             begin_anew(&mut conn, &tenant, &id, Timestamp(10)).unwrap();
             let breaker = lane::breaker(&mut conn, &id).unwrap();
-            let expected = Breaker { recovered_at: Some(10), paced_at: Some(5), skipped: 2, ..Breaker::default() };
+            let expected =
+                Breaker { recovered_at: Some(10), paced_at: Some(5), skipped: 2, delivered_at: Some(2), ..Breaker::default() };
             assert_eq!(breaker, Breaker { destination_id: id.clone(), ..expected });
             let due = threads::table.order(threads::subject).select((threads::subject, threads::due_at));
             let due: Vec<(String, Option<i64>)> = due.load(&mut conn).unwrap();

@@ -218,11 +218,16 @@ impl Maker {
     pub fn bury(&self, conn: &mut Conn, id: &str, drops: bool) -> Result<Buried, ApiError> {
         let mut row = self.find(conn, id)?;
         let pending = destinations::undelivered(conn, &self.caller.tenant_id, id)?;
-        if pending > 0 && !drops {
-            return Err(ApiError::Conflict {
-                message: format!("{pending} deliveries to this destination are still to be made; delete with ?pending=drop"),
-                details: Some(json!({"pending": pending})),
-            });
+        let total = pending.deliveries + pending.held;
+        if total > 0 && !drops {
+            let held =
+                if pending.held > 0 { format!(", and {} incidents on hold to be told of", pending.held) } else { String::new() };
+            let message = format!(
+                "{} deliveries to this destination are still to be made{held}; delete with ?pending=drop",
+                pending.deliveries
+            );
+            let details = json!({"pending": total, "deliveries": pending.deliveries, "held": pending.held});
+            return Err(ApiError::Conflict { message, details: Some(details) });
         }
         let dropped = destinations::drop_undelivered(conn, &self.caller.tenant_id, id, self.now)?;
         let mut before = view::settings(&self.sealer, &row);

@@ -360,7 +360,10 @@ async fn a_destination_with_undelivered_deliveries_is_not_deleted_by_accident() 
         diesel::insert_into(threads::table).values(thread).execute(&mut conn).unwrap();
         let path = format!("/destinations/{id}");
         let refused = server.delete(&path).await;
-        assert_eq!((refused.status, &refused.body["error"]["details"]), (409, &json!({"pending": 2})));
+        assert_eq!(
+            (refused.status, &refused.body["error"]["details"]),
+            (409, &json!({"pending": 2, "deliveries": 2, "held": 0}))
+        );
         assert_eq!(server.delete(&format!("{path}?pending=keep")).await.status, 400);
         let deleted = server.delete(&format!("{path}?pending=drop")).await;
         assert_eq!((deleted.status, &deleted.body["dropped_deliveries"]), (200, &json!(2)), "{}", deleted.body);
