@@ -1,6 +1,7 @@
 //! The client: one request, one connection, one answer.
 
 use std::error::Error;
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -57,9 +58,12 @@ pub enum Failure {
     /// It did not come in time.
     #[error("{0} did not answer in time")]
     Late(String),
-    /// No connection, no TLS, or no HTTP.
-    #[error("{0} cannot be reached")]
-    Unreachable(String),
+    /// No connection, for this reason: nothing was sent.
+    #[error("{0} cannot be reached: {1}")]
+    Unreachable(String, &'static str),
+    /// The connection ended before an answer came.
+    #[error("{0} ended the connection, or answered no HTTP")]
+    Broken(String),
     /// TLS cannot be set up.
     #[error("the system's certificates cannot be read: install ca-certificates")]
     Tls,
@@ -68,20 +72,28 @@ pub enum Failure {
 /// What the resolver says of a name that leads where it must not.
 #[derive(Debug, thiserror::Error)]
 #[error("it leads to an address that must not be reached")]
-struct Forbidden;
+pub(super) struct Forbidden;
+
+/// What the resolver says of a name that it cannot resolve.
+#[derive(Debug, thiserror::Error)]
+#[error("its name cannot be resolved")]
+struct Unresolved;
 
 /// Resolves names to vetted addresses. A name with even one address that must not be reached is refused whole.
 struct Guarded(Guard);
+
+/// The addresses of a name, where all of them may be reached.
+pub(super) fn vetted_all(guard: &Guard, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Forbidden> {
+    if found.iter().all(|address| guard.permits(address.ip())) { Ok(found) } else { Err(Forbidden) }
+}
 
 impl Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
         let guard = self.0.clone();
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            if found.iter().any(|address| !guard.permits(address.ip())) {
-                return Err(Forbidden.into());
-            }
-            Ok(Box::new(found.into_iter()) as Addrs)
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|_| Unresolved)?.collect();
+            let vetted = vetted_all(&guard, found)?;
+            Ok(Box::new(vetted.into_iter()) as Addrs)
         })
     }
 }
@@ -152,12 +164,13 @@ impl Client {
     /// # Errors
     /// It has none, or one that must not be reached.
     pub async fn resolve(&self, host: &str, port: u16) -> Result<SocketAddr, Failure> {
-        let found = tokio::net::lookup_host((host, port)).await.map_err(|_| Failure::Unreachable(host.to_owned()))?;
+        let unresolved = || Failure::Unreachable(host.to_owned(), "its name cannot be resolved");
+        let found = tokio::net::lookup_host((host, port)).await.map_err(|_| unresolved())?;
         let found: Vec<SocketAddr> = found.collect();
         if found.iter().any(|address| !self.guard.permits(address.ip())) {
             return Err(Failure::Address(host.to_owned()));
         }
-        found.first().copied().ok_or_else(|| Failure::Unreachable(host.to_owned()))
+        found.first().copied().ok_or_else(unresolved)
     }
 
     /// `GET`.
@@ -215,13 +228,50 @@ fn is_inner(name: &str) -> bool {
     }
 }
 
+impl Failure {
+    /// Whether the receiver may have taken the request though no answer came.
+    pub const fn may_have_arrived(&self) -> bool {
+        matches!(self, Self::Late(_) | Self::Broken(_))
+    }
+}
+
 fn failure(error: &reqwest::Error, host: &str) -> Failure {
+    let host = host.to_owned();
+    let mut why = "no connection comes about";
     let mut cause: Option<&(dyn Error + 'static)> = error.source();
     while let Some(inner) = cause {
         if inner.is::<Forbidden>() {
-            return Failure::Address(host.to_owned());
+            return Failure::Address(host);
         }
-        cause = inner.source();
+        if inner.is::<Unresolved>() {
+            why = "its name cannot be resolved";
+        } else if let Some(problem) = inner.downcast_ref::<rustls::Error>() {
+            why = untrusted(problem);
+        } else if inner.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::ConnectionRefused) {
+            why = "the connection is refused";
+        }
+        // What an I/O error wraps is not among its sources, and may be another one.
+        cause = match inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => inner.source(),
+        };
     }
-    Failure::Unreachable(host.to_owned())
+    if error.is_connect() { Failure::Unreachable(host, why) } else { Failure::Broken(host) }
+}
+
+/// Why no TLS came about, for people.
+fn untrusted(problem: &rustls::Error) -> &'static str {
+    use rustls::CertificateError as Certificate;
+    match problem {
+        rustls::Error::InvalidCertificate(certificate) => match certificate {
+            Certificate::Expired | Certificate::ExpiredContext { .. } => "its certificate has expired",
+            Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => "its certificate is not valid yet",
+            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => "its certificate is for another name",
+            Certificate::Revoked => "its certificate was revoked",
+            Certificate::UnknownIssuer => "its certificate is signed by nobody that this machine trusts",
+            _ => "its certificate is not accepted",
+        },
+        rustls::Error::AlertReceived(_) | rustls::Error::PeerIncompatible(_) => "it speaks no TLS that is safe: 1.2 or 1.3",
+        _ => "it does not speak TLS as it should",
+    }
 }

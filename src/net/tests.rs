@@ -151,7 +151,7 @@ async fn nothing_private_is_reached_however_it_is_written() {
         for scheme in ["http", "https"] {
             let failure = client.get(&url(&format!("{scheme}://{host}:{port}/"))).await.unwrap_err();
             // Not every resolver knows the name with its dot.
-            let unknown = host == "localhost." && matches!(failure, Failure::Unreachable(_));
+            let unknown = host == "localhost." && matches!(failure, Failure::Unreachable(..));
             assert!(unknown || matches!(failure, Failure::Address(_)), "{scheme} {host}: {failure:?}");
         }
     }
@@ -203,11 +203,23 @@ async fn answers_are_bounded_in_bytes_and_time() {
     let (slow, _) = server(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello...").await;
     assert_eq!(client.get(&url(&format!("http://{slow}/"))).await.unwrap_err(), Failure::Late("127.0.0.1".into()));
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    assert_eq!(client.get(&url(&format!("http://{closed}/"))).await.unwrap_err(), Failure::Unreachable("127.0.0.1".into()));
+    assert_eq!(
+        client.get(&url(&format!("http://{closed}/"))).await.unwrap_err(),
+        Failure::Unreachable("127.0.0.1".into(), "the connection is refused")
+    );
 }
 
 #[test]
 fn an_address_is_looked_at_as_what_it_stands_for() {
     let mapped: IpAddr = "::ffff:10.0.0.1".parse().unwrap();
     assert!(!Guard::new(&[]).permits(mapped));
+}
+
+#[test]
+fn f4_a_name_with_one_inner_address_is_refused_whole() {
+    let at = |text: &str| SocketAddr::new(text.parse().unwrap(), 0);
+    let guard = Guard::new(&[]);
+    assert!(super::client::vetted_all(&guard, vec![at("8.8.8.8"), at("2606:4700::1111")]).is_ok());
+    assert!(super::client::vetted_all(&guard, vec![at("8.8.8.8"), at("10.0.0.1")]).is_err());
+    assert!(super::client::vetted_all(&guard, vec![at("::1"), at("8.8.8.8")]).is_err());
 }

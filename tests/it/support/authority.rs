@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
 use tempfile::TempDir;
 
 use super::callbox::{Options, Tls};
@@ -24,6 +24,24 @@ pub struct Issued {
     pub key: String,
 }
 
+/// When a certificate is valid.
+#[derive(Clone, Copy)]
+pub enum Validity {
+    /// Today.
+    Now,
+    /// No longer.
+    Over,
+    /// Only later.
+    NotYet,
+}
+
+/// A certificate for `name` that nobody but itself has signed.
+pub fn self_signed(name: &str) -> Issued {
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().self_signed(&key).unwrap();
+    Issued { der: certificate.der().to_vec(), certificate: certificate.pem(), key: key.serialize_pem() }
+}
+
 impl Authority {
     /// A new authority, with a certificate on disk.
     pub fn new() -> Self {
@@ -42,8 +60,20 @@ impl Authority {
 
     /// A new certificate for 127.0.0.1 and localhost.
     pub fn issue(&self) -> Issued {
+        self.issue_for(&["127.0.0.1", "localhost"], Validity::Now)
+    }
+
+    /// A new certificate for these names.
+    pub fn issue_for(&self, names: &[&str], validity: Validity) -> Issued {
         let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
+        let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
+        let (from, until) = match validity {
+            Validity::Now => (2020, 4000),
+            Validity::Over => (2020, 2021),
+            Validity::NotYet => (3999, 4000),
+        };
+        params.not_before = date_time_ymd(from, 1, 1);
+        params.not_after = date_time_ymd(until, 1, 1);
         params.use_authority_key_identifier_extension = true;
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Issued { der: certificate.der().to_vec(), certificate: certificate.pem(), key: key.serialize_pem() }
