@@ -93,6 +93,18 @@ pub struct Message {
     /// What the receiver should know besides: a condition that failed, repeats that were left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// Through how many Callboxes it came before this one.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub hops: u8,
+}
+
+/// The header field that says through how many Callboxes something came, for those that it goes to.
+pub const HOPS: &str = "callbox-hops";
+/// How many that may be. More than anybody means: destinations lead in a circle.
+pub const HOPS_MAX: u8 = 3;
+
+fn is_none(hops: &u8) -> bool {
+    *hops == 0
 }
 
 /// Something with an id and a name.

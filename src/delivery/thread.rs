@@ -18,13 +18,18 @@ pub struct State {
 
 /// What to tell, in order, so that a destination that knows `told` (`None`: nothing) knows `present`.
 ///
+/// In doubt, where something was sent of which it is not known whether it arrived, the present is told in any case: to have been told twice
+/// harms less than not to have been told.
+///
 /// An acknowledged incident of which nothing was told is told twice, as a page and as acknowledged: a receiver that opens something of
 /// its own must have something to acknowledge.
-pub fn catch_up(told: Option<State>, present: State) -> Vec<Occasion> {
+pub fn catch_up(told: Option<State>, in_doubt: bool, present: State) -> Vec<Occasion> {
     let Some(told) = told else {
         return match present.status {
             Status::Triggered => vec![Occasion::Triggered],
             Status::Acknowledged => vec![Occasion::Triggered, Occasion::Acknowledged],
+            // A page may have arrived, and then its end must.
+            Status::Resolved if in_doubt => vec![Occasion::Resolved],
             Status::Resolved => Vec::new(),
         };
     };
@@ -32,6 +37,8 @@ pub fn catch_up(told: Option<State>, present: State) -> Vec<Occasion> {
         // Nothing comes after the end; another page is another incident.
         (Status::Resolved, _) => Vec::new(),
         (_, Status::Resolved) => vec![Occasion::Resolved],
+        (_, Status::Acknowledged) if in_doubt => vec![Occasion::Acknowledged],
+        (_, Status::Triggered) if in_doubt => vec![Occasion::Triggered],
         (Status::Triggered, Status::Acknowledged) => vec![Occasion::Acknowledged],
         (Status::Acknowledged, Status::Triggered) => vec![Occasion::Triggered],
         _ if present.severity <= told.severity => Vec::new(),
@@ -54,10 +61,10 @@ pub const fn opens(occasion: Occasion) -> bool {
     matches!(occasion, Occasion::Triggered | Occasion::Change | Occasion::Test)
 }
 
-/// Whether a message of this kind may go to who knows `told`, by a route that `pages` or does not: one that never does has nothing that
+/// Whether a message of this kind may go to who knows `told`, or perhaps more where that is in doubt, by a route that `pages` or does not: one that never does has nothing that
 /// its other messages would come without.
-pub const fn may_go(told: Option<State>, occasion: Occasion, pages: bool) -> bool {
-    told.is_some() || opens(occasion) || !pages
+pub const fn may_go(told: Option<State>, in_doubt: bool, occasion: Occasion, pages: bool) -> bool {
+    told.is_some() || in_doubt || opens(occasion) || !pages
 }
 
 /// The state in the message of a transition, where the incident may have gone on since: what was read is `present`.
@@ -87,12 +94,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_told_is_enough_and_no_lie(told in proptest::option::of(state()), present in state()) {
-            let steps = catch_up(told, present);
+        fn what_is_told_is_enough_and_no_lie(told in proptest::option::of(state()), in_doubt: bool, present in state()) {
+            let steps = catch_up(told, in_doubt, present);
             // Told one after the other, each with the state of its moment.
             let mut known = told;
             for step in &steps {
-                prop_assert!(known.is_some() || opens(*step), "{step:?} where nothing was told");
+                prop_assert!(known.is_some() || in_doubt || opens(*step), "{step:?} where nothing was told");
                 let status = match step {
                     Occasion::Triggered if steps.len() > 1 => Status::Triggered,
                     _ => present.status,
@@ -100,16 +107,17 @@ mod tests {
                 known = knows(*step, State { status, ..present });
             }
             match (told, present.status) {
-                (None, Status::Resolved) => prop_assert_eq!(known, None),
+                (None, Status::Resolved) if !in_doubt => prop_assert_eq!(known, None),
                 (Some(State { status: Status::Resolved, .. }), _) => prop_assert!(steps.is_empty()),
                 (_, Status::Resolved) => prop_assert_eq!(known.map(|state| state.status), Some(Status::Resolved)),
                 _ => {
                     let known = known.unwrap();
                     prop_assert_eq!(known.status, present.status);
                     prop_assert!(known.severity >= present.severity);
+                    prop_assert!(!in_doubt || !steps.is_empty(), "nothing is told, though it is not known what it knows");
                 }
             }
-            prop_assert!(catch_up(known, present).is_empty(), "told twice");
+            prop_assert!(catch_up(known, false, present).is_empty(), "told twice");
         }
     }
 

@@ -316,6 +316,9 @@ pub struct ChangeEvent {
     /// Images to show.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<Image>,
+    /// Through how many Callboxes it came before this one.
+    #[serde(skip)]
+    pub hops: u8,
 }
 
 /// All that is wrong with an event, in PagerDuty's words; never empty.

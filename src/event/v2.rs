@@ -120,6 +120,7 @@ pub fn parse_change(value: &Value, duplicates: &[String], header_key: Option<&st
         custom_details: reader.custom_details(),
         links: wire::links(body.get("links")),
         images: wire::images(body.get("images")),
+        hops: 0,
     })
 }
 

@@ -205,6 +205,7 @@ fn count(incident: &mut Incident, report: &Report, order: Option<i64>, received_
         }
     }
     shown.unite(&brought.links, &brought.images);
+    shown.hops = shown.hops.max(brought.hops);
 }
 
 fn replace(have: &mut String, new: &str) {

@@ -46,6 +46,14 @@ pub struct Fields {
     /// A link to the tool.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_url: Option<String>,
+    /// Through how many Callboxes it came before this one.
+    #[serde(skip_serializing_if = "is_none")]
+    pub hops: u8,
+}
+
+/// Most alerts come from a tool, and not through another Callbox.
+fn is_none(hops: &u8) -> bool {
+    *hops == 0
 }
 
 impl Clone for Shown {
@@ -75,6 +83,7 @@ impl Shown {
             images: Vec::new(),
             client: word(&event.client),
             client_url: word(&event.client_url),
+            hops: 0,
         };
         fields.unite(&event.links, &event.images);
         let text = fields.to_json();

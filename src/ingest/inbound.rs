@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::submission::{EventReceipt, Verdict};
-use crate::event::DedupKey;
+use super::submission::{Effect, EventReceipt, Posted, Verdict};
+use crate::delivery::message::HOPS;
+use crate::event::{ChangeEvent, DedupKey};
 use crate::provider::{Headers, Reply};
 use crate::time::Timestamp;
 
@@ -69,6 +70,19 @@ pub struct Inbound {
 }
 
 impl Inbound {
+    /// Notes on what a request brought through how many Callboxes it came, where it says so: one that goes in a circle is stopped by that.
+    pub fn mark(&self, items: &mut [Posted], changes: &mut [ChangeEvent]) {
+        let Some(hops) = self.headers.get(HOPS).map(|text| text.parse().unwrap_or(1)).filter(|hops| *hops > 0) else { return };
+        for item in items {
+            if let Effect::Report(report) = &mut item.effect {
+                report.shown.fields_mut().hops = hops;
+            }
+        }
+        for change in changes {
+            change.hops = hops;
+        }
+    }
+
     /// Method and subpath as the ledger keeps them; `None` for a POST to the integration itself, which is nearly every request.
     pub fn target(&self) -> Option<String> {
         match (self.method.as_str(), self.subpath.as_str()) {

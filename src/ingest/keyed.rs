@@ -186,6 +186,7 @@ async fn submit(app: &App, integration: &Arc<Integration>, inbound: &Inbound, wi
         }
         Wish::Change(change) => submission.changes.push(*change),
     }
+    inbound.mark(&mut submission.items, &mut submission.changes);
     let receipt = app.commit(submission).await.map_err(|refused| Refusal::new(refused.into(), Some(integration)))?;
     done.events = receipt.events;
     Ok(done)

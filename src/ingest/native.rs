@@ -113,6 +113,8 @@ pub fn submission(
 ) -> Submission {
     let in_body = || read.delivery_id.clone().filter(|id| id.len() <= DELIVERY_ID_MAX);
     let delivery_id = delivery_id.or_else(in_body).or_else(|| named_delivery(integration, inbound));
+    let (mut items, mut changes) = (read.posted(integration.meta().clock), read.changes.clone());
+    inbound.mark(&mut items, &mut changes);
     Submission {
         tenant_id: Arc::clone(&integration.tenant_id),
         integration_id: Arc::clone(&integration.id),
@@ -121,8 +123,8 @@ pub fn submission(
         actor: Actor::Tool,
         mode: Mode::Live,
         ledger: None,
-        items: read.posted(integration.meta().clock),
-        changes: read.changes.clone(),
+        items,
+        changes,
         delivery: delivery_id.map(|id| Delivery {
             id,
             body_hash: proved.digest.unwrap_or_else(|| hex::encode(Sha256::digest(&inbound.body))),

@@ -4,9 +4,8 @@
 //! stand now, under the same id where it is still the same thing to say, and nothing where the destination knows already.
 
 use super::message::{self, Context};
-use super::settle::{delivery, told};
+use super::settle::{delivery, news};
 use crate::delivery::message::Occasion;
-use crate::delivery::thread;
 use crate::store::outbox::{Delivery, NewDelivery, Thread, again, read, route};
 use crate::store::{Conn, Result};
 use crate::time::Timestamp;
@@ -29,21 +28,10 @@ pub enum Again {
 pub fn retry(conn: &mut Conn, context: &Context<'_>, letter: &Delivery, by: &str, now: Timestamp) -> Result<Again> {
     let known = read::thread(conn, &letter.destination_id, &letter.subject)?;
     let mut thread = known.unwrap_or_else(|| Thread {
-        destination_id: letter.destination_id.clone(),
-        subject: letter.subject.clone(),
-        tenant_id: letter.tenant_id.clone(),
-        incident_id: letter.incident_id,
-        rule_id: letter.rule_id.clone(),
         wants: Occasion::ALL.map(Occasion::as_str).join(","),
-        due_at: None,
-        lease: None,
-        held_until: None,
-        held_by: None,
-        told_status: None,
-        told_severity: None,
-        remembered: None,
-        updated_at: now.0,
+        ..Thread::new(&letter.tenant_id, &letter.destination_id, &letter.subject, letter.incident_id, letter.rule_id.as_deref())
     });
+    thread.updated_at = now.0;
     thread.due_at = Some(now.0);
     let incident = match letter.incident_id {
         Some(number) => read::incidents(conn, &[number])?.pop(),
@@ -56,7 +44,7 @@ pub fn retry(conn: &mut Conn, context: &Context<'_>, letter: &Delivery, by: &str
         route::write(conn, &route::Plan { threads: vec![thread], ..route::Plan::default() })?;
         return Ok(Again::Queued);
     };
-    let steps = thread::catch_up(told(&thread), message::state(&row));
+    let steps = news(&thread, &row);
     let Some(first) = steps.first().copied() else {
         again::end(conn, &letter.id, "there is nothing left to tell of it", now.0)?;
         return Ok(Again::Overtaken);

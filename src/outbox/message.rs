@@ -69,6 +69,7 @@ pub fn of_incident(context: &Context<'_>, row: &incidents::Incident, occasion: O
         }),
         change: None,
         notes: Vec::new(),
+        hops: fields.hops,
     }
 }
 
@@ -89,6 +90,7 @@ pub fn of_change(context: &Context<'_>, row: &changes::Change, at: Timestamp) ->
     let mut details: Value = serde_json::from_str(&row.details).unwrap_or_default();
     let mut take = |name: &str| details.get_mut(name).map(Value::take).filter(|value| !value.is_null());
     let custom_details = take("custom_details");
+    let hops = take("hops").and_then(|hops| serde_json::from_value(hops).ok()).unwrap_or_default();
     let links = take("links").and_then(|links| serde_json::from_value(links).ok()).unwrap_or_default();
     let integration = context.snapshot.integrations.get(row.integration_id.as_str());
     Message {
@@ -110,6 +112,7 @@ pub fn of_change(context: &Context<'_>, row: &changes::Change, at: Timestamp) ->
             links,
         }),
         notes: Vec::new(),
+        hops,
     }
 }
 

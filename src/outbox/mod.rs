@@ -19,6 +19,7 @@ pub mod rehearsal;
 mod router;
 mod send;
 mod settle;
+mod shown;
 mod sweep;
 mod trial;
 mod turn;

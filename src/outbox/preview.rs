@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use super::message::{self, Context};
 use super::plan::{self, Facts, Paces, Untold};
-use super::send::{made, shown};
+use super::send::made;
 use super::settle::{at_the_end, told};
+use super::shown::shown;
 use super::{router, waits};
 use crate::delivery::channel::Letter;
 use crate::delivery::destination::Destination;
@@ -143,7 +144,7 @@ impl Sight<'_, '_> {
         let pages = thread.wants.split(',').any(|word| word == Occasion::Triggered.as_str());
         let mut opened = waiting.iter().filter_map(|delivery| Occasion::parse(&delivery.event)).any(thread::opens);
         for (id, rule_id, mut message) in letters {
-            opened |= thread::may_go(told(thread), message.event, pages);
+            opened |= thread::may_go(told(thread), thread.in_doubt != 0, message.event, pages);
             if !opened {
                 let why = "it was never told that it began";
                 self.leave(About::of(&message), rule_id.as_deref(), Some(&destination.id), why);

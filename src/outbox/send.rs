@@ -4,23 +4,20 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::{Value, json};
+use serde_json::Value;
 use url::Url;
 
 use super::mail::{self, Sent};
+use super::shown::{excerpt, shown};
 use super::turn::{Done, End, Work};
 use crate::delivery::channel::{Channel, Letter, Parcel, Sending, Target, webhook};
 use crate::delivery::destination::Destination;
+use crate::delivery::message::{HOPS, HOPS_MAX, Message};
 use crate::delivery::retry::{Answer, Policy, Verdict};
 use crate::net::Client;
 use crate::secret::Secret;
 use crate::store::outbox::Attempt;
 use crate::time::{Clock, Timestamp};
-
-/// Characters of an answer that are kept.
-const ANSWER_MAX: usize = 2_048;
-/// Bytes of a body that are kept with an attempt.
-const BODY_MAX: usize = 64 * 1024;
 
 /// What an attempt needs to know besides its work.
 pub struct Way<'a> {
@@ -43,6 +40,8 @@ struct Back {
     answer: Answer,
     body: Vec<u8>,
     error: Option<String>,
+    /// Whether it may have arrived all the same.
+    in_doubt: bool,
 }
 
 impl Way<'_> {
@@ -54,31 +53,41 @@ impl Way<'_> {
             Ok(open) => open,
             Err(why) => {
                 let end = End::Later { at: now.plus_seconds(30), failed: false, why: why.to_owned() };
-                return Done { work, attempts: Vec::new(), end };
+                return Done { work, attempts: Vec::new(), end, in_doubt: false };
             }
         };
+        if work.message.hops >= HOPS_MAX {
+            let end = End::Dead(format!(
+                "it came through {} Callboxes before this one, so destinations lead in a circle: delete the one that leads back",
+                work.message.hops
+            ));
+            return Done { work, attempts: Vec::new(), end, in_doubt: false };
+        }
         let remembered: Option<Value> = work.thread.remembered.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        let mut attempts = Vec::new();
+        let (mut attempts, mut in_doubt) = (Vec::new(), false);
         let letter = |remembered| Letter { id: &work.delivery.id, message: &work.message, now, remembered };
         let mut verdict = None;
         for form in [Form::Rich, Form::New, Form::Plain] {
             let sending = match form {
                 Form::Rich => made(self.destination, channel, &target, &letter(remembered.as_ref())).await.map(Some),
-                Form::New if remembered.is_some() => channel.parcel(&target, &letter(None)).map(Some),
+                Form::New if remembered.is_some() => {
+                    channel.parcel(&target, &letter(None)).map(|sending| Some(marked(sending, &work.message)))
+                }
                 Form::New => Ok(None),
-                Form::Plain => Ok(channel.plain(&target, &letter(None))),
+                Form::Plain => Ok(channel.plain(&target, &letter(None)).map(|sending| marked(sending, &work.message))),
             };
             let sending = match sending {
                 Ok(Some(sending)) => sending,
                 Ok(None) => continue,
                 Err(why) => {
                     let end = End::Dead(format!("it cannot be said there: {why}"));
-                    return Done { work, attempts, end };
+                    return Done { work, attempts, end, in_doubt };
                 }
             };
             let number = work.delivery.attempts.saturating_add(i32::try_from(attempts.len()).unwrap_or(0)).saturating_add(1);
             let (judged, back, attempt) = self.once(channel, &target, &sending, &work, number).await;
             attempts.push(attempt);
+            in_doubt |= back.in_doubt;
             let refused = judged == Verdict::Refused;
             verdict = Some((judged, back));
             if !refused {
@@ -89,7 +98,7 @@ impl Way<'_> {
             Some((verdict, back)) => self.end(channel, &target, &work, verdict, &back),
             None => End::Dead("there is nothing to send".to_owned()),
         };
-        Done { work, attempts, end }
+        Done { work, attempts, end, in_doubt }
     }
 
     async fn once(
@@ -105,9 +114,11 @@ impl Way<'_> {
             Sending::Http(parcel) => self.post(parcel).await,
             // In the terms of HTTP, which the policy judges.
             Sending::Mail(mail) => match mail::send(self.client, mail, self.timeout).await {
-                Sent::Taken => Back { answer: Answer::Status(250, None), body: Vec::new(), error: None },
-                Sent::Later(why) => Back { answer: Answer::None, body: Vec::new(), error: Some(why) },
-                Sent::Refused(why) => Back { answer: Answer::Status(400, None), body: Vec::new(), error: Some(why) },
+                Sent::Taken => Back { answer: Answer::Status(250, None), body: Vec::new(), error: None, in_doubt: false },
+                Sent::Later(why) => Back { answer: Answer::None, body: Vec::new(), error: Some(why), in_doubt: false },
+                Sent::Refused(why) => {
+                    Back { answer: Answer::Status(400, None), body: Vec::new(), error: Some(why), in_doubt: false }
+                }
             },
         };
         let back = amounts_to(channel, target, back);
@@ -136,7 +147,7 @@ impl Way<'_> {
     }
 
     async fn post(&self, parcel: &Parcel) -> Back {
-        let failed = |error: String| Back { answer: Answer::None, body: Vec::new(), error: Some(error) };
+        let failed = |error: String| Back { answer: Answer::None, body: Vec::new(), error: Some(error), in_doubt: false };
         let Ok(url) = Url::parse(parcel.url.expose()) else { return failed("the URL cannot be read".to_owned()) };
         let Ok(method) = Method::from_bytes(parcel.method.as_bytes()) else {
             return failed("there is no such method".to_owned());
@@ -154,9 +165,9 @@ impl Way<'_> {
         match self.client.send(method, &url, headers, parcel.body.clone()).await {
             Ok(answer) => {
                 let after = answer.headers.get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
-                Back { answer: Answer::Status(answer.status, after), body: answer.body, error: None }
+                Back { answer: Answer::Status(answer.status, after), body: answer.body, error: None, in_doubt: false }
             }
-            Err(failure) => failed(failure.to_string()),
+            Err(failure) => Back { in_doubt: failure.may_have_arrived(), ..failed(failure.to_string()) },
         }
     }
 
@@ -195,11 +206,21 @@ pub async fn made(
 ) -> Result<Sending, String> {
     let templates = &destination.templates;
     let template = if letter.message.change.is_some() { &templates.change } else { &templates.incident };
-    let Some(template) = template.clone() else { return channel.parcel(target, letter) };
+    let Some(template) = template.clone() else {
+        return channel.parcel(target, letter).map(|sending| marked(sending, letter.message));
+    };
     let (message, id) = (letter.message.clone(), letter.id.to_owned());
     let rendered = tokio::task::spawn_blocking(move || template.render(&message, &id)).await;
     let rendered = rendered.map_err(|_| "its template was abandoned".to_owned())??;
-    Ok(webhook::sealed(target, letter, rendered.body, &rendered.content_type).into())
+    Ok(marked(webhook::sealed(target, letter, rendered.body, &rendered.content_type).into(), letter.message))
+}
+
+/// What is sent to what may be another Callbox says how many it has come through.
+fn marked(mut sending: Sending, message: &Message) -> Sending {
+    if let Sending::Http(parcel) = &mut sending {
+        parcel.headers.push((HOPS.to_owned(), Secret::new(message.hops.saturating_add(1).to_string())));
+    }
+    sending
 }
 
 /// The forms in which a delivery is tried.
@@ -216,58 +237,4 @@ fn amounts_to(channel: &'static dyn Channel, target: &Target, back: Back) -> Bac
     let status = channel.status(target, status, &back.body);
     let after = channel.retry_after(&back.body).or(header);
     Back { answer: Answer::Status(status, after), ..back }
-}
-
-/// What was sent, as people may see it.
-pub fn shown(channel: &'static dyn Channel, target: &Target, sending: &Sending) -> Value {
-    match sending {
-        Sending::Http(parcel) => {
-            let headers: Vec<Value> = parcel
-                .headers
-                .iter()
-                .map(|(name, value)| json!([name, if is_open(name) { value.expose() } else { "[redacted]" }]))
-                .collect();
-            let body = parcel.body.get(..BODY_MAX.min(parcel.body.len())).unwrap_or_default();
-            json!({
-                "method": parcel.method,
-                "url": channel.masked_url(parcel.url.expose()),
-                "headers": headers,
-                "body": redacted(target, &String::from_utf8_lossy(body)),
-            })
-        }
-        Sending::Mail(mail) => json!({
-            "method": "MAIL",
-            "url": format!("smtp://{}", mail.server.host),
-            "headers": [["from", mail.from], ["to", mail.to.join(", ")], ["subject", mail.subject], ["message-id", mail.message_id]],
-            "body": redacted(target, &mail.text),
-        }),
-    }
-}
-
-/// Header fields that hold no secret: those of the body, and what a receiver checks a signature with.
-fn is_open(name: &str) -> bool {
-    matches!(name, "content-type" | "accept" | "idempotency-key") || name.starts_with("webhook-") || name.ends_with("signature")
-}
-
-/// The beginning of an answer; a receiver may send back what it was sent.
-fn excerpt(target: &Target, sending: &Sending, body: &[u8]) -> Option<String> {
-    let mut text = redacted(target, &String::from_utf8_lossy(body)).replace('\0', "\u{fffd}");
-    // What a channel makes of a secret is one too: the header of a password.
-    if let Sending::Http(parcel) = sending {
-        let closed = parcel.headers.iter().filter(|(name, _)| !is_open(name)).map(|(_, value)| value.expose());
-        text = closed.filter(|value| value.len() >= 6).fold(text, |text, value| text.replace(value, "[redacted]"));
-    }
-    let text: String = text.chars().take(ANSWER_MAX).collect();
-    (!text.is_empty()).then_some(text)
-}
-
-/// A text without the destination's secrets.
-pub fn redacted(target: &Target, text: &str) -> String {
-    let basic = target.basic_auth.iter().map(|(_, password)| password);
-    let headers = target.headers.iter().map(|(_, value)| value);
-    let secrets = target.token.iter().chain(&target.signing).chain(basic).chain(headers).chain([&target.url]);
-    secrets
-        .map(Secret::expose)
-        .filter(|secret| secret.len() >= 6)
-        .fold(text.to_owned(), |text, secret| text.replace(secret, "[redacted]"))
 }

@@ -21,6 +21,11 @@ pub fn told(thread: &Thread) -> Option<State> {
     Some(State { status, severity })
 }
 
+/// What of an incident's present is news to its receiver.
+pub fn news(thread: &Thread, row: &Incident) -> Vec<Occasion> {
+    thread::catch_up(told(thread), thread.in_doubt != 0, message::state(row))
+}
+
 /// Ends the holds that are over; in a transaction. The destinations that have something to do by it, and whether there may be more.
 ///
 /// # Errors
@@ -72,7 +77,7 @@ pub fn settle(conn: &mut Conn, context: &Context<'_>, now: Timestamp) -> Result<
 /// What a receiver is told when a hold of its thread ends at `now`: how things stand, if that is news to it.
 pub fn at_the_end(context: &Context<'_>, thread: &Thread, row: &Incident, now: Timestamp) -> Vec<Message> {
     let wanted: Vec<Occasion> = thread.wants.split(',').filter_map(Occasion::parse).collect();
-    let steps = thread::catch_up(told(thread), message::state(row)).into_iter().filter(|occasion| wanted.contains(occasion));
+    let steps = news(thread, row).into_iter().filter(|occasion| wanted.contains(occasion));
     let late = |occasion| {
         let mut message = message::of_incident(context, row, occasion, now);
         message.notes.push(waited(thread.held_by.as_deref()));

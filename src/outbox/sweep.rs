@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::message::{self, Context};
+use super::plan;
 use super::settle::delivery;
 use crate::delivery::message::Occasion;
 use crate::delivery::rule::{Answer, Delivery as Told, Due, Facts, Page, Progress, Rule, Seen, quiet_until};
@@ -145,22 +146,11 @@ impl Sweep<'_, '_> {
         if known.as_ref().is_some_and(|thread| thread.held_until.is_some()) {
             return;
         }
-        let mut thread = known.unwrap_or_else(|| Thread {
-            destination_id: id.to_owned(),
-            subject: self.row.id.clone(),
-            tenant_id: destination.tenant_id.to_string(),
-            incident_id: Some(crate::id::number(&self.row.id)),
-            rule_id: Some(self.rule.id.to_string()),
-            wants: wants(&self.rule.rule),
-            due_at: None,
-            lease: None,
-            held_until: None,
-            held_by: None,
-            told_status: None,
-            told_severity: None,
-            remembered: None,
-            updated_at: self.now.0,
+        let mut thread = known.unwrap_or_else(|| {
+            let incident_id = Some(crate::id::number(&self.row.id));
+            Thread::new(&destination.tenant_id, id, &self.row.id, incident_id, Some(&self.rule.id))
         });
+        thread.wants = plan::united(&thread.wants, self.rule.rule.events.iter().map(|asked| asked.occasion));
         thread.updated_at = self.now.0;
         match quiet_until(&self.rule.rule.quiet_windows, self.now) {
             Some(until) => {
@@ -179,11 +169,4 @@ impl Sweep<'_, '_> {
         }
         self.plan.threads.push(thread);
     }
-}
-
-/// What a route of a rule asks for: its events, and the end of what its steps and its clock tell of.
-fn wants(rule: &Rule) -> String {
-    let asked = |occasion: &Occasion| rule.events.iter().any(|asked| asked.occasion == *occasion);
-    let words: Vec<&str> = Occasion::ALL.iter().filter(|occasion| asked(occasion)).map(|occasion| occasion.as_str()).collect();
-    words.join(",")
 }

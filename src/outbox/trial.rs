@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::message::Context;
-use super::send::{Way, made, shown};
+use super::send::{Way, made};
+use super::shown::shown;
 use super::turn::{End, Work};
 use crate::app::App;
 use crate::delivery::channel::Letter;
@@ -58,22 +59,7 @@ pub async fn trial(app: &App, destination: &Destination, occasion: Occasion, dry
 
 fn work(destination: &Destination, message: Message, now: Timestamp) -> Work {
     let subject = message.incident.as_ref().map_or_else(String::new, |incident| incident.id.clone());
-    let thread = Thread {
-        destination_id: destination.id.to_string(),
-        subject: subject.clone(),
-        tenant_id: destination.tenant_id.to_string(),
-        incident_id: None,
-        rule_id: None,
-        wants: String::new(),
-        due_at: None,
-        lease: None,
-        held_until: None,
-        held_by: None,
-        told_status: None,
-        told_severity: None,
-        remembered: None,
-        updated_at: now.0,
-    };
+    let thread = Thread::new(&destination.tenant_id, &destination.id, &subject, None, None);
     let delivery = Delivery {
         id: id::new(Kind::Delivery),
         tenant_id: destination.tenant_id.to_string(),
@@ -130,5 +116,5 @@ fn sample(context: &Context<'_>, destination: &Destination, occasion: Occasion, 
         details: None,
     };
     let incident = (occasion != Occasion::Test).then_some(incident);
-    Message { event: occasion, timestamp: now.to_string(), incident, change: None, notes: Vec::new() }
+    Message { event: occasion, timestamp: now.to_string(), incident, change: None, notes: Vec::new(), hops: 0 }
 }

@@ -221,5 +221,6 @@ fn change(body: &Value, summary: &str, application: &str) -> ChangeEvent {
         custom_details: Some(body.clone()),
         links: href.map(|href| Link { href, text: Some(META.name.to_owned()) }).into_iter().collect(),
         images: Vec::new(),
+        hops: 0,
     }
 }

@@ -266,6 +266,7 @@ diesel::table! {
         held_by -> Nullable<Text>,
         told_status -> Nullable<Text>,
         told_severity -> Nullable<Text>,
+        in_doubt -> Integer,
         remembered -> Nullable<Text>,
         updated_at -> BigInt,
     }

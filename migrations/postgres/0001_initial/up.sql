@@ -326,6 +326,8 @@ CREATE TABLE threads (
     -- The status and severity that the receiver knows; NULL: it was told nothing.
     told_status    TEXT,
     told_severity  TEXT,
+    -- 1: something was sent there of which it is not known whether it arrived.
+    in_doubt       INTEGER NOT NULL DEFAULT 0,
     -- JSON: what the channel needs to change its message in place.
     remembered     TEXT,
     updated_at     BIGINT NOT NULL,

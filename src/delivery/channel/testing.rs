@@ -51,6 +51,7 @@ pub fn incident(title: &str) -> Message {
         }),
         change: None,
         notes: Vec::new(),
+        hops: 0,
     }
 }
 
@@ -71,12 +72,13 @@ pub fn change(summary: &str) -> Message {
             links: vec![Link { href: "https://ci.example.com/runs/1".to_owned(), text: Some("Run 1".to_owned()) }],
         }),
         notes: Vec::new(),
+        hops: 0,
     }
 }
 
 /// A test of a destination.
 pub fn test() -> Message {
-    Message { event: Occasion::Test, timestamp: TIME.to_owned(), incident: None, change: None, notes: Vec::new() }
+    Message { event: Occasion::Test, timestamp: TIME.to_owned(), incident: None, change: None, notes: Vec::new(), hops: 0 }
 }
 
 /// A destination there, without a token.

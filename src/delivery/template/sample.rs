@@ -97,7 +97,7 @@ const COROOT_DEPLOYMENT: &str = r#"{"status": "Deployed", "application": "c1:sho
     "summary": ["Availability: 99.9%", "CPU usage: +21%"], "url": "https://coroot.example/p/x1/app/cart/Deployments#9f8e7d:1"}"#;
 
 fn message(event: Occasion) -> Message {
-    Message { event, timestamp: AT.to_owned(), incident: None, change: None, notes: Vec::new() }
+    Message { event, timestamp: AT.to_owned(), incident: None, change: None, notes: Vec::new(), hops: 0 }
 }
 
 /// With nothing that may be missing.

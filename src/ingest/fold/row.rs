@@ -49,9 +49,12 @@ pub(super) fn request<'a>(
 
 /// The row of a change event.
 pub(super) fn change<'a>(submission: &'a Submission, change: &'a ChangeEvent, id: String, at: Timestamp) -> ChangeRow<'a> {
-    let details = serde_json::json!({
+    let mut details = serde_json::json!({
         "custom_details": change.custom_details, "links": change.links, "images": change.images,
     });
+    if let Some(details) = details.as_object_mut().filter(|_| change.hops > 0) {
+        details.insert("hops".to_owned(), change.hops.into());
+    }
     ChangeRow {
         id,
         tenant_id: &submission.tenant_id,

@@ -219,6 +219,7 @@ fn change_events_are_told_and_open_nothing() {
         custom_details: None,
         links: Vec::new(),
         images: Vec::new(),
+        hops: 0,
     };
     let request = Submission { changes: vec![change], ..submission("int_1", Vec::new()) };
     let mut fold = empty();
@@ -249,6 +250,7 @@ fn nothing_is_noted_for_the_outside_world_where_nobody_is_to_be_told() {
         custom_details: None,
         links: Vec::new(),
         images: Vec::new(),
+        hops: 0,
     };
     for (tells, told) in [(false, 0), (true, 2)] {
         let items = vec![item(Action::Trigger, "a")];

@@ -19,6 +19,7 @@ use crate::store::outbox::Thread;
 use crate::store::outbox::route::{Notice, Plan};
 use crate::store::{changes, incidents};
 use crate::time::Timestamp;
+pub use tell::united;
 
 /// What was read to decide.
 pub struct Facts<'a> {

@@ -10,7 +10,7 @@ use crate::ingest::snapshot::{Snapshot, StoredRule};
 use crate::outbox::{message, sweep};
 use crate::provider::OWN;
 use crate::store::incidents;
-use crate::store::outbox::Watch;
+use crate::store::outbox::{Thread, Watch};
 
 impl Planner<'_, '_> {
     /// Whom the rules of today tell, each once: what is not put off wins over what is, and the earlier end over the later.
@@ -44,7 +44,7 @@ impl Planner<'_, '_> {
             };
             let mut fresh = self.reached(&rule, row);
             // Who knows of the incident is told what happened by the way of its page.
-            fresh.retain(|id| !pages || self.occasion == Occasion::Triggered || !self.has_thread(id));
+            fresh.retain(|id| !pages || self.occasion == Occasion::Triggered || !self.follows(id));
             if fresh.is_empty() {
                 continue;
             }
@@ -109,9 +109,11 @@ impl Planner<'_, '_> {
         threads.is_some_and(|threads| threads.iter().any(|thread| thread.rule_id.as_deref() == Some(rule_id)))
     }
 
-    fn has_thread(&self, destination_id: &str) -> bool {
+    /// Whether a destination is told of this by the way that the page went.
+    fn follows(&self, destination_id: &str) -> bool {
         let threads = self.notice.incident_id.and_then(|id| self.facts.threads.get(&id));
-        threads.is_some_and(|threads| threads.iter().any(|thread| thread.destination_id == destination_id))
+        let follows = |thread: &Thread| thread.destination_id == destination_id && wants(&thread.wants).contains(&self.occasion);
+        threads.is_some_and(|threads| threads.iter().any(follows))
     }
 
     /// Adds the destinations that know of the incident, or wait to be told of it.

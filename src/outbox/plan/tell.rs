@@ -21,22 +21,12 @@ impl Planner<'_, '_> {
         let known = incident_id
             .and_then(|id| self.facts.threads.get(&id))
             .and_then(|threads| threads.iter().find(|thread| *thread.destination_id == **destination_id).cloned());
-        let mut thread = known.unwrap_or_else(|| Thread {
-            destination_id: destination_id.to_string(),
-            subject: subject.to_owned(),
-            tenant_id: self.notice.tenant_id.clone(),
-            incident_id,
-            rule_id: route.rule.as_ref().map(|rule| rule.id.to_string()),
-            wants: written(&route.wants),
-            due_at: None,
-            lease: None,
-            held_until: None,
-            held_by: None,
-            told_status: None,
-            told_severity: None,
-            remembered: None,
-            updated_at: now.0,
+        let mut thread = known.unwrap_or_else(|| {
+            let rule_id = route.rule.as_ref().map(|rule| &*rule.id);
+            Thread::new(&self.notice.tenant_id, destination_id, subject, incident_id, rule_id)
         });
+        // What another rule pages comes to its end there too, where that rule asks for it.
+        thread.wants = united(&thread.wants, route.wants.iter().copied());
         thread.updated_at = now.0;
         let on_hold = thread.held_until.is_some();
         match route.hold {
@@ -97,8 +87,9 @@ impl Planner<'_, '_> {
     }
 }
 
-/// Event types as a thread keeps them.
-fn written(wants: &[Occasion]) -> String {
-    let words = Occasion::ALL.into_iter().filter(|occasion| wants.contains(occasion)).map(Occasion::as_str);
-    words.collect::<Vec<_>>().join(",")
+/// Event types as a thread keeps them: those that it has, and these.
+pub fn united(have: &str, more: impl Iterator<Item = Occasion>) -> String {
+    let more: Vec<&str> = more.map(Occasion::as_str).collect();
+    let words = Occasion::ALL.map(Occasion::as_str).into_iter();
+    words.filter(|word| more.contains(word) || have.split(',').any(|have| have == *word)).collect::<Vec<_>>().join(",")
 }

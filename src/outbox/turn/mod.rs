@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 /// One delivery to make: the oldest of its thread.
 #[derive(Clone, Debug)]
 pub struct Work {
-    /// The thread, as claimed.
+    /// The thread, as claimed; what was in doubt before that.
     pub thread: Thread,
     /// The delivery.
     pub delivery: Delivery,
@@ -54,6 +54,8 @@ pub struct Done {
     pub attempts: Vec<Attempt>,
     /// What came of it.
     pub end: End,
+    /// Whether it may have arrived though nobody said so.
+    pub in_doubt: bool,
 }
 
 /// What people should hear of.
@@ -104,6 +106,9 @@ pub struct Turn {
     pub now: Timestamp,
 }
 
+/// For how long something waits for a destination that cannot be used, in seconds: as long as a rule may try at most.
+const WAITS: i64 = 7 * 24 * 3600;
+
 impl Turn {
     /// Takes the turn; in a transaction.
     ///
@@ -118,11 +123,23 @@ impl Turn {
         let usable = self.destination.enabled && self.destination.open(self.now).is_ok();
         if usable && self.free > 0 && outcome.news.iter().all(|news| !matches!(news, News::Disabled(_))) {
             self.claim(conn, &mut kept, &mut outcome)?;
+        } else if !usable {
+            self.end_old(conn, &mut outcome)?;
         }
         if kept != before {
             lane::keep_breaker(conn, &kept)?;
         }
         outcome.state = Some(standing::breaker_of(&kept).state(self.now));
         Ok(outcome)
+    }
+
+    /// What has waited long for a destination that cannot be used is given up: it is no news any more when that is set right, and people
+    /// may still take it up again.
+    fn end_old(&self, conn: &mut Conn, outcome: &mut Outcome) -> Result<()> {
+        let why = "its destination was disabled, or could not be used, for a week";
+        if lane::end_before(conn, &self.destination.id, self.now.plus_seconds(-WAITS).0, why, self.now.0)? > 0 {
+            outcome.news.push(News::Dead(why.to_owned()));
+        }
+        Ok(())
     }
 }

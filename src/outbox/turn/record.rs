@@ -1,7 +1,5 @@
 //! What came back is recorded: attempts, what becomes of each delivery, and what its receiver knows from now on.
 
-use std::collections::HashMap;
-
 use super::{Done, End, News, Outcome, Turn};
 use crate::delivery::message::Message;
 use crate::delivery::thread::{self, State};
@@ -12,30 +10,27 @@ use crate::time::Timestamp;
 impl Turn {
     /// Records what came back.
     pub(super) fn record(&self, conn: &mut Conn, kept: &mut Kept, outcome: &mut Outcome) -> Result<()> {
+        if self.done.is_empty() {
+            return Ok(());
+        }
         let attempts: Vec<Attempt> = self.done.iter().flat_map(|done| done.attempts.iter().cloned()).collect();
         lane::attempted(conn, &attempts)?;
-        let mut by_lease: HashMap<&str, Vec<&Done>> = HashMap::new();
-        for done in &self.done {
-            by_lease.entry(done.work.thread.lease.as_deref().unwrap_or_default()).or_default().push(done);
-        }
-        for (lease, done) in by_lease {
-            self.record_lease(conn, lease, &done, kept, outcome)?;
-        }
-        Ok(())
-    }
-
-    fn record_lease(&self, conn: &mut Conn, lease: &str, done: &[&Done], kept: &mut Kept, outcome: &mut Outcome) -> Result<()> {
-        let subjects: Vec<&str> = done.iter().map(|done| done.work.thread.subject.as_str()).collect();
+        let subjects: Vec<&str> = self.done.iter().map(|done| done.work.thread.subject.as_str()).collect();
+        let mut leases: Vec<&str> = self.done.iter().filter_map(|done| done.work.thread.lease.as_deref()).collect();
+        leases.sort_unstable();
+        leases.dedup();
         // Locked first: what the router adds to a thread is then either seen below, or added after this.
-        let mut threads = lane::held(conn, &self.destination.id, lease, &subjects)?;
+        let mut threads = lane::held(conn, &self.destination.id, &leases, &subjects)?;
         let mut progress = Vec::new();
-        for done in done {
-            let thread = threads.iter_mut().find(|thread| thread.subject == done.work.thread.subject);
+        for done in &self.done {
+            let same =
+                |thread: &&mut Thread| (&thread.subject, &thread.lease) == (&done.work.thread.subject, &done.work.thread.lease);
+            let thread = threads.iter_mut().find(same);
             progress.push(self.progress(done, thread, kept, outcome));
         }
         lane::progressed(conn, &progress)?;
-        let given_up = |done: &&&Done| matches!(done.end, End::Dead(_) | End::Gone(_));
-        let incidents: Vec<i64> = done.iter().filter(given_up).filter_map(|done| done.work.delivery.incident_id).collect();
+        let given_up = |done: &&Done| matches!(done.end, End::Dead(_) | End::Gone(_));
+        let incidents: Vec<i64> = self.done.iter().filter(given_up).filter_map(|done| done.work.delivery.incident_id).collect();
         if !incidents.is_empty() {
             route::look_again(conn, &incidents, self.now.0)?;
         }
@@ -50,7 +45,8 @@ impl Turn {
             };
             thread.updated_at = self.now.0;
         }
-        let turned: Vec<Turned> = threads.into_iter().map(|thread| Turned { thread, lease: lease.to_owned() }).collect();
+        let turned: Vec<Turned> =
+            threads.into_iter().map(|thread| Turned { lease: thread.lease.clone().unwrap_or_default(), thread }).collect();
         lane::give_back(conn, &turned)
     }
 
@@ -77,6 +73,7 @@ impl Turn {
                     if remembered.is_some() {
                         thread.remembered.clone_from(remembered);
                     }
+                    thread.in_doubt = 0;
                     thread.due_at = None;
                 }
                 if self.succeeded(kept) {
@@ -125,6 +122,7 @@ impl Turn {
             },
         }
         if let Some(thread) = thread {
+            thread.in_doubt = done.work.thread.in_doubt | i32::from(done.in_doubt);
             thread.due_at = due.map(|at| at.0);
         }
         progress

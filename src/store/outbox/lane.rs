@@ -39,7 +39,8 @@ pub fn keep_breaker(conn: &mut Conn, breaker: &Breaker) -> Result<()> {
     Ok(())
 }
 
-/// Takes the threads of a destination that are due, the longest due first, until `until`.
+/// Takes the threads of a destination that are due, the longest due first, until `until`. Until it is recorded what came of them, it is in
+/// doubt what their receiver knows; what is returned says whether it was before.
 ///
 /// # Errors
 /// A statement failed.
@@ -55,7 +56,7 @@ pub fn claim(conn: &mut Conn, destination_id: &str, lease: &str, now: i64, until
         Conn::Sqlite(conn) => due.load(conn)?,
         Conn::Pg(conn) => due.for_update().skip_locked().load(conn)?,
     };
-    update!(conn, "threads SET lease = v.column1, due_at = v.column2", "(column1, column2, column3, column4)", &taken, |row| [
+    update!(conn, "threads SET lease = v.column1, due_at = v.column2, in_doubt = 1", "(column1, column2, column3, column4)", &taken, |row| [
         Text: lease, Int: until, Text: row.destination_id.as_str(), Text: row.subject.as_str(),
     ], "threads.destination_id = v.column3 AND threads.subject = v.column4");
     for thread in &mut taken {
@@ -65,15 +66,15 @@ pub fn claim(conn: &mut Conn, destination_id: &str, lease: &str, now: i64, until
     Ok(taken)
 }
 
-/// The threads of these subjects as they are now, locked on PostgreSQL, where this worker still has them.
+/// The threads of these subjects as they are now, locked on PostgreSQL, where a worker still has them under one of these leases.
 ///
 /// # Errors
 /// The query failed.
-pub fn held(conn: &mut Conn, destination_id: &str, lease: &str, subjects: &[&str]) -> Result<Vec<Thread>> {
+pub fn held(conn: &mut Conn, destination_id: &str, leases: &[&str], subjects: &[&str]) -> Result<Vec<Thread>> {
     let of = threads::table
         .filter(threads::destination_id.eq(destination_id))
         .filter(threads::subject.eq_any(subjects))
-        .filter(threads::lease.eq(lease))
+        .filter(threads::lease.eq_any(leases))
         .select(threads::all_columns);
     Ok(match conn {
         Conn::Sqlite(conn) => of.load(conn)?,
@@ -133,11 +134,11 @@ pub fn progressed(conn: &mut Conn, rows: &[Progress]) -> Result<()> {
 /// A statement failed.
 pub fn give_back(conn: &mut Conn, rows: &[Turned]) -> Result<()> {
     update!(conn, "threads SET due_at = v.column3, lease = NULL, told_status = v.column4, told_severity = v.column5, \
-         remembered = v.column6, updated_at = v.column7",
-        "(column1, column2, column3, column4, column5, column6, column7, column8)", rows, |row| [
+         remembered = v.column6, updated_at = v.column7, in_doubt = v.column9",
+        "(column1, column2, column3, column4, column5, column6, column7, column8, column9)", rows, |row| [
         Text: row.thread.destination_id.as_str(), Text: row.thread.subject.as_str(), OptInt: row.thread.due_at,
         OptText: row.thread.told_status.as_deref(), OptText: row.thread.told_severity.as_deref(),
-        OptText: row.thread.remembered.as_deref(), Int: row.thread.updated_at, Text: row.lease.as_str(),
+        OptText: row.thread.remembered.as_deref(), Int: row.thread.updated_at, Text: row.lease.as_str(), Int: i64::from(row.thread.in_doubt),
     ], "threads.destination_id = v.column1 AND threads.subject = v.column2 AND threads.lease = v.column8");
     Ok(())
 }
@@ -183,6 +184,19 @@ pub fn next_due(conn: &mut Conn, destination_id: &str) -> Result<Option<i64>> {
     Ok(of.select(diesel::dsl::min(threads::due_at)).first(conn)?)
 }
 
+/// Gives up what has been tried, or has waited, since before `before`, and is on its way nowhere; how much that is.
+///
+/// # Errors
+/// The update failed.
+pub fn end_before(conn: &mut Conn, destination_id: &str, before: i64, why: &str, now: i64) -> Result<usize> {
+    let old = deliveries::table
+        .filter(deliveries::destination_id.eq(destination_id))
+        .filter(deliveries::finished_at.is_null())
+        .filter(deliveries::tried_since.lt(before));
+    let given_up = (deliveries::status.eq("dead"), deliveries::reason.eq(why), deliveries::finished_at.eq(now));
+    Ok(diesel::update(old).set(given_up).execute(conn)?)
+}
+
 /// Gives up everything that is still to be told to a destination.
 ///
 /// # Errors
@@ -196,4 +210,75 @@ pub fn give_up(conn: &mut Conn, destination_id: &str, why: &str, now: i64) -> Re
         .set((deliveries::status.eq("dead"), deliveries::reason.eq(why), deliveries::finished_at.eq(now)))
         .execute(conn)?;
     Ok(given_up)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Kind;
+    use crate::store::outbox::read;
+    use crate::store::outbox::route::{Plan, write};
+    use crate::store::{tenants, testing};
+    use crate::time::Timestamp;
+
+    const NOW: i64 = 1_000;
+
+    /// A destination with a thread that is due for each subject, each with one delivery.
+    fn due(conn: &mut Conn, subjects: &[&str]) -> (String, String) {
+        let tenant = tenants::ensure(conn, "default", Timestamp(1)).unwrap();
+        let destination = testing::plant_destination(conn, &tenant, "ops").id;
+        let mut plan = Plan::default();
+        for subject in subjects {
+            let mut thread = Thread::new(&tenant, &destination, subject, None, None);
+            thread.due_at = Some(NOW);
+            plan.threads.push(thread);
+            plan.deliveries.push(NewDelivery {
+                id: id::new(Kind::Delivery),
+                tenant_id: tenant.clone(),
+                destination_id: destination.clone(),
+                subject: (*subject).to_owned(),
+                rule_id: None,
+                incident_id: None,
+                event_id: None,
+                event: "incident.triggered",
+                message: "{}".to_owned(),
+                created_at: NOW,
+            });
+        }
+        write(conn, &plan).unwrap();
+        (tenant, destination)
+    }
+
+    #[test]
+    fn what_a_worker_that_died_may_have_told_is_in_doubt() {
+        for database in testing::databases() {
+            let mut conn = database.store.writer().unwrap();
+            let (_, destination) = due(&mut conn, &["a", "b"]);
+            let first = claim(&mut conn, &destination, "w1", NOW, NOW + 10, 9).unwrap();
+            assert!(first.iter().all(|thread| thread.in_doubt == 0), "nothing was sent before");
+            // One came to its end and was given back; the other never.
+            let done = first.iter().find(|thread| thread.subject == "a").cloned().unwrap();
+            let told = Thread { told_status: Some("triggered".into()), due_at: Some(NOW + 11), ..done };
+            give_back(&mut conn, &[Turned { thread: told, lease: "w1".into() }]).unwrap();
+            let again = claim(&mut conn, &destination, "w2", NOW + 11, NOW + 20, 9).unwrap();
+            let doubts: Vec<(&str, i32)> = again.iter().map(|thread| (thread.subject.as_str(), thread.in_doubt)).collect();
+            assert_eq!(doubts, [("b", 1), ("a", 0)]);
+            // Who lost its lease changes nothing any more.
+            assert_eq!(held(&mut conn, &destination, &["w1"], &["a", "b"]).unwrap(), []);
+        }
+    }
+
+    #[test]
+    fn what_waited_too_long_for_a_destination_comes_to_its_end() {
+        for database in testing::databases() {
+            let mut conn = database.store.writer().unwrap();
+            let (tenant, destination) = due(&mut conn, &["a"]);
+            assert_eq!(end_before(&mut conn, &destination, NOW, "too long", NOW + 5).unwrap(), 0);
+            assert_eq!(end_before(&mut conn, &destination, NOW + 1, "too long", NOW + 5).unwrap(), 1);
+            let filter = read::Filter { status: vec!["dead".to_owned()], ..read::Filter::default() };
+            let dead = read::dead(&mut conn, &tenant, &filter, 9).unwrap();
+            assert_eq!((dead[0].reason.as_deref(), dead[0].finished_at), (Some("too long"), Some(NOW + 5)));
+            assert!(unfinished(&mut conn, &destination, &["a"]).unwrap().is_empty());
+        }
+    }
 }

@@ -97,10 +97,35 @@ pub struct Thread {
     pub told_status: Option<String>,
     /// The severity that it knows.
     pub told_severity: Option<String>,
+    /// 1: something was sent there of which it is not known whether it arrived.
+    pub in_doubt: i32,
     /// What the channel keeps.
     pub remembered: Option<String>,
     /// When the row changed.
     pub updated_at: i64,
+}
+
+impl Thread {
+    /// One of which nothing was told, and that has nothing to do. A change has no incident's number.
+    pub fn new(tenant_id: &str, destination_id: &str, subject: &str, incident_id: Option<i64>, rule_id: Option<&str>) -> Self {
+        Self {
+            destination_id: destination_id.to_owned(),
+            subject: subject.to_owned(),
+            tenant_id: tenant_id.to_owned(),
+            incident_id,
+            rule_id: rule_id.map(str::to_owned),
+            wants: String::new(),
+            due_at: None,
+            lease: None,
+            held_until: None,
+            held_by: None,
+            told_status: None,
+            told_severity: None,
+            in_doubt: 0,
+            remembered: None,
+            updated_at: 0,
+        }
+    }
 }
 
 /// How a receiver is doing.

@@ -82,7 +82,7 @@ pub(super) fn triggered() -> Message {
         details: None,
     };
     let timestamp = "2026-11-21T09:01:00.000000Z".to_owned();
-    Message { event: Occasion::Triggered, timestamp, incident: Some(incident), change: None, notes: Vec::new() }
+    Message { event: Occasion::Triggered, timestamp, incident: Some(incident), change: None, notes: Vec::new(), hops: 0 }
 }
 
 /// A change of the same service.
@@ -98,5 +98,5 @@ pub(super) fn changed() -> Message {
         links: Vec::new(),
     };
     let timestamp = change.timestamp.clone();
-    Message { event: Occasion::Change, timestamp, incident: None, change: Some(change), notes: Vec::new() }
+    Message { event: Occasion::Change, timestamp, incident: None, change: Some(change), notes: Vec::new(), hops: 0 }
 }

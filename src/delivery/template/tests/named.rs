@@ -97,8 +97,14 @@ fn what_they_send_is_read_as_what_it_was() {
 
 #[test]
 fn a_test_is_no_incident_there() {
-    let test =
-        Message { event: Occasion::Test, timestamp: page(|_| {}).timestamp, incident: None, change: None, notes: Vec::new() };
+    let test = Message {
+        event: Occasion::Test,
+        timestamp: page(|_| {}).timestamp,
+        incident: None,
+        change: None,
+        notes: Vec::new(),
+        hops: 0,
+    };
     for (name, kind, _) in READ.into_iter().filter(|(name, ..)| *name != "coroot") {
         assert_eq!(event(&read(name, kind, &test)), None, "{name}");
     }
