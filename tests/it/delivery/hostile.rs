@@ -14,6 +14,8 @@ on_both!(f10_what_stalls_resets_trickles_or_says_too_much_is_cut_short);
 on_both!(f11_an_answer_after_the_deadline_is_none_and_comes_again_by_its_id);
 on_both!(f12_a_receiver_may_ask_for_time);
 on_both!(f13_a_receiver_that_is_gone_is_asked_once_more_and_disabled);
+on_both!(f19_what_leads_back_to_us_by_another_name_is_stopped);
+on_both!(f19_what_goes_round_between_two_is_stopped);
 on_both!(f17_what_a_receiver_sends_back_of_our_secrets_is_not_kept);
 on_both!(what_is_refused_is_a_dead_letter_and_can_be_taken_up_again);
 
@@ -217,4 +219,56 @@ async fn what_is_refused_is_a_dead_letter_and_can_be_taken_up_again(database: Da
     assert!(receiver.seen().iter().all(|request| request.id() == id));
     let audit = service.api().get("/api/v1/audit?action=delivery.retried").await.body;
     assert_eq!(audit["items"][0]["object_id"], json!(id), "{audit}");
+}
+
+/// What the deliveries that were given up say.
+async fn circle(service: &Callbox) {
+    let api = service.api();
+    eventually(async || {
+        let dead = api.get("/api/v1/deliveries?status=dead").await.body;
+        let reason = dead["items"][0]["reason"].as_str().unwrap_or_default();
+        if reason.contains("lead in a circle") { Ok(()) } else { Err(dead.to_string()) }
+    })
+    .await;
+}
+
+/// How many incidents there are, once that is how many there were a while ago.
+async fn incidents(service: &Callbox) -> usize {
+    let count = async || service.api().all("/api/v1/incidents").await.len();
+    let mut before = count().await;
+    loop {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let now = count().await;
+        if now == before {
+            return now;
+        }
+        before = now;
+    }
+}
+
+async fn f19_what_leads_back_to_us_by_another_name_is_stopped(database: Database) {
+    let service = start_with(&database, &[("CALLBOX_OUTBOUND_ALLOW", "127.0.0.0/8,::1/128")]).await;
+    let tool = sender(&service).await;
+    let back = service.api().integration("events", "back").await;
+    let named = service.base().replace("127.0.0.1", "localhost");
+    let fields = json!({"name": "ourselves", "kind": "pagerduty", "token": back.key, "url": format!("{named}/v2/enqueue")});
+    destination_from(&service, fields).await;
+    send(&service, &tool, "trigger", "disk").await;
+    circle(&service).await;
+    // The page, what came back of it, and our own that says that a delivery was given up.
+    assert!(incidents(&service).await <= 1 + 3 + 1);
+}
+
+async fn f19_what_goes_round_between_two_is_stopped(database: Database) {
+    let (one, two) = (start_with(&database, &[]).await, start_with(&Database::sqlite(), &[]).await);
+    let tool = sender(&one).await;
+    for (from, to) in [(&one, &two), (&two, &one)] {
+        let there = to.api().integration("events", "from the other").await;
+        let fields =
+            json!({"name": "other", "kind": "pagerduty", "token": there.key, "url": format!("{}/v2/enqueue", to.base())});
+        destination_from(from, fields).await;
+    }
+    send(&one, &tool, "trigger", "disk").await;
+    circle(&two).await;
+    assert!(incidents(&one).await + incidents(&two).await <= 1 + 3 + 2);
 }

@@ -1,8 +1,13 @@
 //! Delivery: what happened reaches who must be told, once, in order, however bad the receiver behaves.
 
 mod actions;
+mod converge;
 mod crash;
+mod ends;
 mod hostile;
+mod hostile_load;
+mod hostile_targets;
+mod hostile_tls;
 mod lanes;
 mod nodes;
 mod order;
@@ -14,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::support::callbox::Options;
 use crate::support::receiver::Receiver;
-use crate::support::{Callbox, Database, Integration};
+use crate::support::{Api, Callbox, Database, Integration};
 
 /// A service that may reach this machine.
 pub async fn start(database: &Database) -> Callbox {
@@ -55,10 +60,15 @@ pub async fn send(service: &Callbox, integration: &Integration, action: &str, ke
 
 /// Sends one event of this severity.
 pub async fn send_with(service: &Callbox, integration: &Integration, action: &str, key: &str, severity: &str) {
+    send_by(&service.api(), integration, action, key, severity).await;
+}
+
+/// The same by a client that is there already.
+pub async fn send_by(api: &Api, integration: &Integration, action: &str, key: &str, severity: &str) {
     let body = json!({
         "routing_key": integration.key, "event_action": action, "dedup_key": key,
         "payload": {"summary": format!("{key} is in trouble"), "source": "db1", "severity": severity},
     });
-    let answer = service.api().send("/v2/enqueue", &body).await;
+    let answer = api.send("/v2/enqueue", &body).await;
     assert_eq!(answer.status, 202, "{}", answer.body);
 }

@@ -21,26 +21,28 @@ on_both!(a_condition_chooses_and_a_broken_one_delivers);
 on_both!(a_change_is_told_to_who_asks);
 
 /// A receiver and its destination, which no rule knows.
-async fn unknown(service: &Callbox, name: &str) -> (Receiver, String) {
+pub async fn unknown(service: &Callbox, name: &str) -> (Receiver, String) {
     let receiver = Receiver::start().await;
     let fields = json!({"name": name, "kind": "webhook", "url": receiver.url(), "no_rule": true});
     let id = destination_from(service, fields).await;
     (receiver, id)
 }
 
-async fn rule(service: &Callbox, fields: Value) -> String {
+/// A rule from the given fields; its id.
+pub async fn rule(service: &Callbox, fields: Value) -> String {
     let answer = service.api().post("/api/v1/rules", &fields).await;
     assert_eq!(answer.status, 201, "{}", answer.body);
     answer.body["id"].as_str().unwrap().to_owned()
 }
 
 /// What a receiver was told of the incident with this key.
-fn told(receiver: &Receiver, key: &str) -> Vec<String> {
+pub fn told(receiver: &Receiver, key: &str) -> Vec<String> {
     let of = |request: &crate::support::receiver::Request| request.json()["incident"]["dedup_key"] == key;
     receiver.seen().iter().filter(|request| of(request)).map(|request| request.tells().0).collect()
 }
 
-async fn expect(receiver: &Receiver, key: &str, events: &[&str]) {
+/// Waits until that is what a receiver was told of it.
+pub async fn expect(receiver: &Receiver, key: &str, events: &[&str]) {
     eventually(async || {
         let told = told(receiver, key);
         if told == events { Ok(()) } else { Err(format!("{key}: {told:?}, and not {events:?}: {:?}", receiver.told())) }

@@ -30,6 +30,11 @@ pub fn skips_are_failures() -> bool {
     std::env::var("CI").is_ok_and(|value| value == "true")
 }
 
+/// Whether tests run in their full size, minutes long: `scripts/test --full`.
+pub fn full() -> bool {
+    std::env::var_os("CALLBOX_TEST_FULL").is_some()
+}
+
 /// Says loudly that a test did not run; fails instead under `CI=true`. The caller returns after it.
 pub fn skip(why: &str) {
     assert!(!skips_are_failures(), "cannot be skipped under CI=true: {why}");
