@@ -159,7 +159,8 @@ impl Lane {
                 random: random(),
             };
             let tried = AssertUnwindSafe(way.attempt(work.clone())).catch_unwind().await;
-            let done = tried.unwrap_or_else(|_| Done { work, attempts: Vec::new(), end: End::Dead(FAULT.to_owned()) });
+            let done =
+                tried.unwrap_or_else(|_| Done { work, attempts: Vec::new(), end: End::Dead(FAULT.to_owned()), in_doubt: true });
             let _ = sent.send(done).await;
         });
     }

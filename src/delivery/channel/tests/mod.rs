@@ -225,7 +225,7 @@ fn long(text: &str) -> String {
 }
 
 #[test]
-fn the_worst_texts_arrive_and_harm_nobody() {
+fn g8_the_worst_texts_arrive_and_harm_nobody() {
     let cases = cases();
     for text in [
         "The disk is full",
@@ -256,7 +256,7 @@ fn the_worst_texts_arrive_and_harm_nobody() {
 }
 
 #[test]
-fn what_is_too_long_is_cut() {
+fn g9_what_is_too_long_is_cut() {
     let cases = cases();
     let texts = ["long ", "😀", "\"", "<", "@everyone ", "{{", "\n", "~", "https://a.example/very/long "].map(long);
     for text in texts.into_iter().chain(["A 100 KB text. ".repeat(7_000)]) {

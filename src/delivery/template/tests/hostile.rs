@@ -14,7 +14,7 @@ fn refused(source: &str) -> String {
 }
 
 #[test]
-fn doubling_ends_at_the_length_of_a_value() {
+fn g1_doubling_ends_at_the_length_of_a_value() {
     for doubled in [
         "printf \"%s%s\" $x $x",
         "print $x $x",
@@ -39,7 +39,7 @@ fn doubling_by_more_variables_than_a_text_may_be_long_costs_work() {
 }
 
 #[test]
-fn loops_and_recursion_end() {
+fn g2_loops_and_recursion_end() {
     assert!(refused("{{ range 2000000000 }}x{{ end }}").contains("10000 times"));
     assert!(refused("{{ range 2000 }}{{ range 2000 }}{{ end }}{{ end }}").contains("10000 times"));
     assert!(refused("{{ define \"a\" }}{{ template \"a\" . }}{{ end }}{{ template \"a\" . }}").contains("too deeply"));
@@ -59,7 +59,7 @@ fn loops_and_recursion_end() {
 }
 
 #[test]
-fn nesting_is_refused_when_it_is_parsed() {
+fn g3_nesting_is_refused_when_it_is_parsed() {
     let deep = format!("{{{{ {}1{} }}}}", "(".repeat(20_000), ")".repeat(20_000));
     let ifs = format!("{}{}", "{{if 1}}".repeat(3_000), "{{end}}".repeat(3_000));
     for source in [deep, ifs] {
@@ -75,7 +75,7 @@ fn nesting_is_refused_when_it_is_parsed() {
 }
 
 #[test]
-fn formats_are_bounded() {
+fn g4_formats_are_bounded() {
     assert_eq!(text("{{ len (printf \"%99999999d\" 1) }}", &page(|_| {})).unwrap(), "65535");
     assert!(text("{{ len (printf \"%*d\" 99999999 1) }}", &page(|_| {})).unwrap() == "65535");
     let again = "%[1]65535d".repeat(33);
@@ -99,7 +99,7 @@ fn the_result_is_bounded() {
 }
 
 #[test]
-fn what_cannot_be_done_is_an_error_that_names_the_line() {
+fn g5_what_cannot_be_done_is_an_error_that_names_the_line() {
     let page = page(|_| {});
     for (source, line, why) in [
         ("a\n{{ .incident.titel }}", 2, "no field \"titel\""),

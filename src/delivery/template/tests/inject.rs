@@ -46,7 +46,7 @@ fn attacks() -> Vec<&'static str> {
 }
 
 #[test]
-fn a_title_is_a_title() {
+fn g6_a_title_is_a_title() {
     for source in TEMPLATES {
         let template = Template::parse(source, Body::Json).unwrap();
         template.try_out(About::Incident).unwrap_or_else(|problem| panic!("{source}: {problem}"));
@@ -141,7 +141,7 @@ fn what_is_not_json_is_never_sent() {
 }
 
 #[test]
-fn data_is_never_read_as_a_template() {
+fn g7_data_is_never_read_as_a_template() {
     for title in ["{{ .Secret }}", "{{ range 9999999 }}x{{ end }}", "{{", "`}}`", "{{/*"] {
         assert_eq!(text("{{ .incident.title }}/{{ printf .title }}", &titled(title)).unwrap(), format!("{title}/{title}"));
         assert_eq!(json(r#"["{{ .incident.title }}"]"#, &titled(title)).unwrap(), json!([title]));
