@@ -268,7 +268,9 @@ fn untrusted(problem: &rustls::Error) -> &'static str {
             Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => "its certificate is not valid yet",
             Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => "its certificate is for another name",
             Certificate::Revoked => "its certificate was revoked",
-            Certificate::UnknownIssuer => "its certificate is signed by nobody that this machine trusts",
+            Certificate::UnknownIssuer | Certificate::BadSignature => {
+                "its certificate is signed by nobody that this machine trusts"
+            }
             _ => "its certificate is not accepted",
         },
         rustls::Error::AlertReceived(_) | rustls::Error::PeerIncompatible(_) => "it speaks no TLS that is safe: 1.2 or 1.3",

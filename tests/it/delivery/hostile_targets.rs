@@ -47,8 +47,9 @@ async fn f1_f2_f3_f8_inner_and_crooked_targets_are_refused_when_they_are_saved(d
         "https://router/",
         "https://db.internal/",
     ];
-    for url in targets {
-        let answer = service.api().post("/api/v1/destinations", &json!({"name": "x", "kind": "webhook", "url": url})).await;
+    for (index, url) in targets.into_iter().enumerate() {
+        let answer =
+            service.api().post("/api/v1/destinations", &json!({"name": format!("{index}"), "kind": "webhook", "url": url})).await;
         // A backslash is a slash to URLs: what is stored then is what would be requested, and that is no inner host.
         let is_slash = url.contains('\\') && answer.status == 201;
         assert!(answer.status == 400 || is_slash, "{url}: {} {}", answer.status, answer.body);

@@ -15,7 +15,7 @@ on_both!(the_breaker_opens_and_one_delivery_tries);
 
 /// Pages a second, and for how many seconds. The full size is for a release build (`CALLBOX_TEST_PROGRAM`).
 fn load() -> (usize, usize) {
-    if full() { (500, 20) } else { (100, 3) }
+    if full() { (500, 20) } else { (50, 4) }
 }
 
 async fn a_dead_and_a_stalling_destination_cost_the_third_nothing(database: Database) {
