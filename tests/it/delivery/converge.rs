@@ -342,7 +342,7 @@ async fn hearing(ear: &Arc<Mutex<Ear>>) -> Receiver {
             6 => (Fate::Refused, Way::with(429, "retry-after", "1")),
             7 => (Fate::Perhaps, Way::Late(Duration::from_millis(600))),
             // Most of what it is told, it takes.
-            _ if turn % 3 == 0 => (Fate::Refused, Way::status(400)),
+            _ if turn.is_multiple_of(3) => (Fate::Refused, Way::status(400)),
             _ => (Fate::Taken, Way::Late(Duration::from_millis(30))),
         };
         ear.told.push(heard(request, fate));
