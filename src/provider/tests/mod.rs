@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::fixture::{Fixture, OPTIONS, RECEIVED_AT};
 use super::*;
-use crate::event::Action;
+use crate::event::{Action, Event};
 use crate::time::Timestamp;
 
 mod clocks;
