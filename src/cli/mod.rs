@@ -139,6 +139,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Completions(args) => args.run(),
         Command::Recipe(command) => command.run(&cli.global.output()),
         Command::Conformance(args) if args.integration.is_none() => args.run_private(&cli.global),
+        Command::Send(args) if args.is_direct() => args.run_direct(&cli.global.output()),
         Command::Token(token::Command::Create(args)) if args.admin => args.run_on_database(&cli.global.output()),
         command => run_client(&cli.global, command),
     }

@@ -2,6 +2,7 @@
 //! (<https://developer.pagerduty.com/docs/events-api-v2-overview>).
 
 mod deliver;
+mod direct;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -13,10 +14,12 @@ use super::event::Action;
 use super::failure::usage;
 use super::incident::Severity;
 use super::lookup::{self, Named};
+use super::output::Output;
 use super::read::{first, text};
 use crate::secret::Secret;
 use crate::time::Clock;
 use deliver::deliver;
+use direct::DirectArgs;
 
 /// Arguments of `send`.
 #[derive(Args)]
@@ -26,9 +29,20 @@ use deliver::deliver;
   callbox send resolve --key KEY --dedup-key disk/db1
   callbox send --key KEY --change --summary 'deployed 1.4.2' --detail version=1.4.2
   key=$(callbox send --integration prod --summary 'backup failed' --detail host=db1 --detail attempts=3)
+  callbox send --to @slack-url.txt --to env:PAGER --summary 'disk full' --dedup-key disk/db1 --dedupe 5m
+  watcher | callbox send --to slack://T0/B0/KEY --events - --severity-floor warning --dry-run
 
-Prints the dedup key, to acknowledge and resolve with. Answers 429 and 5xx and failing connections are tried again. A trigger
-without --dedup-key gets one made here, so that no try opens a second incident.")]
+Prints the dedup key, to acknowledge and resolve with. Answers 429 and 5xx and failing connections are
+tried again. A trigger without --dedup-key gets one made here, so that no try opens a second incident.
+
+With --to no service is needed: each destination is told at once, and what became of it is printed on
+standard error. One that fails keeps no other from being told; the exit code is 1 if any was not told,
+0 if all were, or had nothing to be told. Signatures, rules and a queue that survives need a service.
+
+--severity-floor compares triggers; an acknowledge or a resolve passes unless it says how bad it is.
+--dedupe leaves out the same again for the same key; not a change of state, and not what got worse.
+Without --dedup-key the summary, digits aside, and the source make the key. With --output json: a line
+for each event and destination.")]
 pub struct SendArgs {
     /// What to say
     #[arg(value_enum, default_value = "trigger", conflicts_with = "change")]
@@ -81,9 +95,24 @@ pub struct SendArgs {
     /// How often to try again
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=100), value_name = "N")]
     pub retries: u32,
+    #[command(flatten)]
+    direct: DirectArgs,
 }
 
 impl SendArgs {
+    /// Whether it tells destinations itself and needs no service.
+    pub fn is_direct(&self) -> bool {
+        self.direct.is_given()
+    }
+
+    /// Tells the destinations.
+    ///
+    /// # Errors
+    /// The call is wrong, or a destination was not told.
+    pub fn run_direct(&self, out: &Output) -> anyhow::Result<()> {
+        self.direct.run(self, out)
+    }
+
     /// Runs it.
     ///
     /// # Errors
@@ -117,15 +146,38 @@ impl SendArgs {
     }
 
     fn to_body(&self, key: &Secret) -> anyhow::Result<Value> {
-        let mut body = Map::new();
+        let mut body = self.members()?;
         body.insert("routing_key".to_owned(), key.expose().into());
+        if !self.change {
+            body.insert("dedup_key".to_owned(), self.dedup_key()?.into());
+        }
+        Ok(Value::Object(body))
+    }
+
+    /// The event without routing key, and without a dedup key where none was given: for destinations that are told directly. No service
+    /// knows what an acknowledge or a resolve is about, so what was given of it is in it.
+    fn event(&self) -> anyhow::Result<Value> {
+        let mut body = self.members()?;
+        if !self.change && (self.dedup_key.is_some() || self.action != Action::Trigger) {
+            body.insert("dedup_key".to_owned(), self.dedup_key()?.into());
+        }
+        if !self.change && self.action != Action::Trigger {
+            let mut payload = self.payload();
+            // Most likely the default, and not said.
+            payload.as_object_mut().and_then(|payload| payload.remove("severity"));
+            body.insert("payload".to_owned(), payload);
+        }
+        Ok(Value::Object(body))
+    }
+
+    fn members(&self) -> anyhow::Result<Map<String, Value>> {
+        let mut body = Map::new();
         let needs_payload = self.change || self.action == Action::Trigger;
         if needs_payload && self.summary.is_none() {
             return Err(usage("--summary is missing: say what is wrong"));
         }
         if !self.change {
             body.insert("event_action".to_owned(), word(self.action).to_string().into());
-            body.insert("dedup_key".to_owned(), self.dedup_key()?.into());
         }
         if needs_payload {
             body.insert("payload".to_owned(), self.payload());
@@ -135,7 +187,7 @@ impl SendArgs {
         if !self.links.is_empty() {
             body.insert("links".to_owned(), self.links.iter().map(|text| link(text)).collect());
         }
-        Ok(Value::Object(body))
+        Ok(body)
     }
 
     /// Made here and not by the server: a try whose answer was lost may have opened an incident already.
@@ -190,87 +242,4 @@ fn machine_name() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::super::{Cli, Command};
-    use super::*;
-
-    pub(super) fn args(line: &[&str]) -> Box<SendArgs> {
-        let cli = Cli::try_parse_from(["callbox", "send"].iter().chain(line)).map_err(|error| error.to_string()).ok().unwrap();
-        match cli.command {
-            Command::Send(args) => args,
-            _ => panic!("another command"),
-        }
-    }
-
-    fn body(line: &[&str]) -> anyhow::Result<Value> {
-        args(line).to_body(&Secret::new("k"))
-    }
-
-    #[test]
-    fn every_field_has_its_place() {
-        let line = [
-            "--summary",
-            "s",
-            "--source",
-            "h",
-            "--severity",
-            "critical",
-            "--dedup-key",
-            "d",
-            "--component",
-            "c",
-            "--group",
-            "g",
-            "--class",
-            "x",
-            "--detail",
-            "n=3",
-            "--detail",
-            "t=a=b",
-            "--link",
-            "https://r.example=Runbook",
-            "--client",
-            "cli",
-            "--client-url",
-            "https://c.example",
-            "--timestamp",
-            "2026-03-01T00:00:00Z",
-        ];
-        let expected = json!({
-            "routing_key": "k", "event_action": "trigger", "dedup_key": "d", "client": "cli", "client_url": "https://c.example",
-            "links": [{"href": "https://r.example", "text": "Runbook"}],
-            "payload": {
-                "summary": "s", "source": "h", "severity": "critical", "component": "c", "group": "g", "class": "x",
-                "timestamp": "2026-03-01T00:00:00.000000Z", "custom_details": {"n": 3, "t": "a=b"},
-            },
-        });
-        assert_eq!(body(&line).unwrap(), expected);
-    }
-
-    #[test]
-    fn what_is_missing_is_said_before_anything_is_sent() {
-        assert!(body(&[]).unwrap_err().to_string().contains("--summary"));
-        assert!(body(&["resolve"]).unwrap_err().to_string().contains("--dedup-key"));
-        let resolve = json!({"routing_key": "k", "event_action": "resolve", "dedup_key": "d"});
-        assert_eq!(body(&["resolve", "--dedup-key", "d"]).unwrap(), resolve);
-        let trigger = body(&["--summary", "s"]).unwrap();
-        assert_eq!(trigger["dedup_key"].as_str().unwrap().len(), 32);
-        assert!(!trigger["payload"]["source"].as_str().unwrap().is_empty());
-        assert_eq!(trigger["payload"]["severity"], "error");
-    }
-
-    #[test]
-    fn a_change_has_no_action_and_no_key() {
-        let expected = json!({"routing_key": "k", "payload": {"summary": "s", "source": "h"}});
-        assert_eq!(body(&["--change", "--summary", "s", "--source", "h"]).unwrap(), expected);
-        assert!(Cli::try_parse_from(["callbox", "send", "--change", "--dedup-key", "d"]).is_err());
-    }
-
-    #[test]
-    fn links_with_a_query_are_whole() {
-        assert_eq!(link("https://a.example/?x=1"), json!({"href": "https://a.example/?x=1"}));
-        assert_eq!(link("https://a.example"), json!({"href": "https://a.example"}));
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@
 
 mod again;
 mod bell;
+mod direct;
 mod lane;
 mod mail;
 pub mod message;
@@ -36,6 +37,7 @@ use crate::app::App;
 use crate::net::Client;
 pub use again::{Again, retry};
 use bell::Bell;
+pub use direct::{Direct, Line, Tried};
 pub use trial::trial;
 
 /// How often everybody looks whether there is something to do that nobody told them of: another node's work, a lease that ended.

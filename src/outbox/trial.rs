@@ -1,84 +1,39 @@
 //! Trying a destination: what would go out, or what comes back, without the outbox.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
+use super::direct::{Direct, Line};
 use super::message::Context;
-use super::send::{Way, made};
-use super::shown::shown;
-use super::turn::{End, Work};
 use crate::app::App;
-use crate::delivery::channel::Letter;
 use crate::delivery::destination::Destination;
 use crate::delivery::message::{Incident, Message, Named, Occasion};
-use crate::delivery::retry::Policy;
 use crate::event::{Severity, Urgency};
 use crate::id::{self, Kind};
 use crate::incident::Status;
-use crate::store::outbox::{Delivery, Thread};
 use crate::time::Timestamp;
+
+/// How long a mail may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Tries a destination with a message made up for it; where `dry`, nothing is sent.
 ///
 /// # Errors
 /// A sentence: it cannot be told anything now.
-pub async fn trial(app: &App, destination: &Destination, occasion: Occasion, dry: bool) -> Result<Value, String> {
+pub async fn trial(app: &App, destination: &Arc<Destination>, occasion: Occasion, dry: bool) -> Result<Value, String> {
     let now = app.clock.now();
-    let (channel, target) = destination.open(now)?;
     let snapshot = app.directory.snapshot();
     let message = sample(&Context { snapshot: &snapshot, public_url: app.public_url() }, destination, occasion, now);
     let client = app.outbound.as_ref().map_err(ToString::to_string)?;
-    let policy = Policy::default();
-    let timeout = std::time::Duration::from_secs(5);
+    let line = Line { client, clock: &app.clock, timeout: TIMEOUT };
+    let direct = Direct::new(Arc::clone(destination), message, now);
     if dry {
-        let letter = Letter { id: &id::new(Kind::Delivery), message: &message, now, remembered: None };
-        let sending = made(destination, channel, &target, &letter).await?;
-        return Ok(json!({"dry_run": true, "request": shown(channel, &target, &sending)}));
+        return Ok(json!({"dry_run": true, "request": direct.shown(now).await?}));
     }
-    let way = Way { client, destination, policy: &policy, clock: &app.clock, timeout, random: 1.0 };
-    let work = work(destination, message, now);
-    let done = way.attempt(work).await;
-    let (result, reason) = match &done.end {
-        End::Delivered(_) => ("delivered", None),
-        End::Later { why, .. } => ("later", Some(why)),
-        End::Dead(why) => ("refused", Some(why)),
-        End::Gone(why) => ("gone", Some(why)),
-    };
-    let attempts: Vec<Value> = done
-        .attempts
-        .iter()
-        .map(|attempt| {
-            let request: Value = serde_json::from_str(&attempt.request).unwrap_or_default();
-            json!({
-                "request": request, "status": attempt.status, "error": attempt.error, "answer": attempt.answer,
-                "took": attempt.took as f64 / 1e6,
-            })
-        })
-        .collect();
-    Ok(json!({"dry_run": false, "result": result, "reason": reason, "attempts": attempts}))
-}
-
-fn work(destination: &Destination, message: Message, now: Timestamp) -> Work {
-    let subject = message.incident.as_ref().map_or_else(String::new, |incident| incident.id.clone());
-    let thread = Thread::new(&destination.tenant_id, &destination.id, &subject, None, None);
-    let delivery = Delivery {
-        id: id::new(Kind::Delivery),
-        tenant_id: destination.tenant_id.to_string(),
-        destination_id: destination.id.to_string(),
-        subject,
-        rule_id: None,
-        incident_id: None,
-        event_id: None,
-        event: message.event.as_str().to_owned(),
-        status: "pending".to_owned(),
-        reason: None,
-        message: String::new(),
-        attempts: 0,
-        failures: 0,
-        created_at: now.0,
-        tried_since: now.0,
-        finished_at: None,
-    };
-    Work { thread, delivery, message }
+    let tried = direct.attempt(line).await?;
+    Ok(json!({"dry_run": false, "result": tried.result, "reason": tried.reason, "attempts": tried.exchanges}))
 }
 
 /// A message that says of itself that it is a test.

@@ -26,5 +26,6 @@ mod recipes;
 mod redelivery;
 mod replay;
 mod retention;
+mod seeds;
 mod tools;
 mod vectors;

@@ -22,41 +22,41 @@ use crate::support::{Callbox, eventually, secrets};
 
 /// Somebody's shell in a folder of its own, with no settings in the environment but those named.
 #[derive(Clone)]
-struct Shell {
+pub struct Shell {
     folder: Arc<TempDir>,
     environment: Vec<(String, String)>,
 }
 
 /// What a command printed, and how it ended.
 #[derive(Debug)]
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
+pub struct Said {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
 }
 
 impl Shell {
     /// In an empty folder.
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { folder: Arc::new(TempDir::with_prefix("callbox-shell-").unwrap()), environment: Vec::new() }
     }
 
     /// In an empty folder, with the address of `service` and the administrator's token in the environment.
-    fn of(service: &Callbox) -> Self {
+    pub fn of(service: &Callbox) -> Self {
         Self::new().with("CALLBOX_URL", &service.base()).with("CALLBOX_TOKEN", ADMIN_TOKEN)
     }
 
     /// With an environment variable more.
-    fn with(mut self, name: &str, value: &str) -> Self {
+    pub fn with(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn command(&self, program: &Path, arguments: &[&str]) -> Command {
+    pub fn command(&self, program: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command
             .args(arguments)
@@ -70,12 +70,12 @@ impl Shell {
     }
 
     /// Runs `callbox` to its end.
-    fn callbox(&self, arguments: &[&str]) -> Said {
+    pub fn callbox(&self, arguments: &[&str]) -> Said {
         Said::of(self.command(&program(), arguments))
     }
 
     /// Runs `callbox`, which must succeed; returns what it printed on standard output.
-    fn ok(&self, arguments: &[&str]) -> String {
+    pub fn ok(&self, arguments: &[&str]) -> String {
         let said = self.callbox(arguments);
         assert_eq!(said.code, 0, "callbox {arguments:?}: {said:?}");
         said.out
@@ -88,7 +88,7 @@ impl Shell {
     }
 
     /// Runs `callbox`, which must end with `code`; returns what it printed on standard error.
-    fn fails(&self, code: i32, arguments: &[&str]) -> String {
+    pub fn fails(&self, code: i32, arguments: &[&str]) -> String {
         let said = self.callbox(arguments);
         assert_eq!(said.code, code, "callbox {arguments:?}: {said:?}");
         said.err
@@ -101,7 +101,7 @@ impl Shell {
 }
 
 impl Said {
-    fn of(mut command: Command) -> Self {
+    pub fn of(mut command: Command) -> Self {
         let output = command.output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Self { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }

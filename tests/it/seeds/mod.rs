@@ -1,0 +1,3 @@
+//! The systems that Callbox grew from: what each of them could do, Callbox can, a named test each.
+
+mod kerno;
