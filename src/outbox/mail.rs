@@ -1,5 +1,7 @@
 //! Mail over SMTP (<https://www.rfc-editor.org/rfc/rfc5321>), to vetted addresses only.
 
+use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
@@ -64,12 +66,22 @@ async fn hand_over(client: &Client, mail: &Mail) -> Sent {
 fn said(error: &lettre::transport::smtp::Error) -> String {
     match error.status() {
         Some(code) => format!("the mail server answered {code}"),
-        None if error.is_tls() => "the mail server offers no TLS that can be trusted".to_owned(),
+        None if error.is_tls() || is_untrusted(error) => "the mail server has no certificate that can be trusted".to_owned(),
+        None if error.is_client() => "the mail server offers no TLS, or no way to log in".to_owned(),
         None => "the mail server cannot be reached".to_owned(),
     }
 }
 
-fn message(mail: &Mail) -> Result<Message, Box<dyn std::error::Error + Send + Sync>> {
+/// Whether TLS is what failed while the connection was made: that comes as an error of reading.
+fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
+    let by_tls = |error: &(dyn Error + 'static)| match error.downcast_ref::<io::Error>() {
+        Some(read) => read.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()),
+        None => error.is::<rustls::Error>(),
+    };
+    std::iter::successors(Some(error), |&error| error.source()).any(by_tls)
+}
+
+fn message(mail: &Mail) -> Result<Message, Box<dyn Error + Send + Sync>> {
     let mut builder = Message::builder()
         .from(mail.from.parse::<Mailbox>()?)
         .subject(mail.subject.clone())

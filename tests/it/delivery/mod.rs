@@ -9,6 +9,7 @@ mod hostile_load;
 mod hostile_targets;
 mod hostile_tls;
 mod lanes;
+mod mail;
 mod nodes;
 mod order;
 mod preview;

@@ -18,10 +18,11 @@ const DETAILS_MAX: usize = 20_000;
 /// Links of the tool's own.
 const LINKS_MAX: usize = 10;
 
-/// In one line.
+/// In one line. What looks like a text that is encoded for a header field (`=?utf-8?q?=0D=0A?=`,
+/// <https://www.rfc-editor.org/rfc/rfc2047#section-2>) no reader decodes: it may stand for line breaks.
 pub fn subject(shown: &Shown<'_>) -> String {
     let line = shown.line();
-    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = line.split_whitespace().collect::<Vec<_>>().join(" ").replace("=?", "= ?");
     limit::cut(&line, SUBJECT_MAX, Unit::Characters).into_owned()
 }
 
@@ -111,6 +112,14 @@ mod tests {
     use super::super::super::testing::incident;
     use super::*;
     use crate::event::Link;
+
+    #[test]
+    fn a_subject_is_one_line_and_nothing_in_it_is_decoded() {
+        let of = |title: &str| subject(&Shown::of(&incident(title)));
+        assert_eq!(of("a\r\nBcc: b\u{2028}c\u{85}d"), "Triggered: a Bcc: b c d");
+        assert_eq!(of("=?utf-8?q?=0D=0ABcc:=20b?= ==??"), "Triggered: = ?utf-8?q?=0D=0ABcc:=20b?= == ??");
+        assert_eq!(of(&"🔥".repeat(300)).chars().count(), SUBJECT_MAX);
+    }
 
     #[test]
     fn both_forms_say_the_same_and_hold_no_markup_of_the_tools() {
