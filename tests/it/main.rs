@@ -29,3 +29,4 @@ mod retention;
 mod seeds;
 mod tools;
 mod vectors;
+mod verify;
