@@ -8,6 +8,7 @@ use crate::support::receiver::{Receiver, Way};
 use crate::support::{Api, Callbox, Database, Integration, eventually};
 
 on_both!(nothing_is_noted_until_somebody_is_to_be_told, a_destination_survives_a_restart_with_its_secrets);
+on_both!(a_default_destination_is_not_told_that_it_does_not_work);
 on_both!(a_url_is_swapped_while_messages_wait, both_secrets_sign_while_one_is_rotated, what_cannot_be_opened_waits);
 
 async fn nothing_is_noted_until_somebody_is_to_be_told(database: Database) {
@@ -147,4 +148,24 @@ async fn what_cannot_be_opened_waits(database: Database) {
     assert_eq!(usable["problem"], Value::Null, "{usable}");
     receiver.wait(1).await;
     assert_eq!(receiver.seen()[0].json()["incident"]["dedup_key"], "one");
+}
+
+async fn a_default_destination_is_not_told_that_it_does_not_work(database: Database) {
+    let service = start(&database).await;
+    let receiver = Receiver::deciding(|_| Way::status(400)).await;
+    let fields = json!({"name": "rest", "kind": "webhook", "url": receiver.url(), "no_rule": true, "default": true});
+    let id = destination_from(&service, fields).await;
+    let tool = sender(&service).await;
+    send(&service, &tool, "trigger", "disk").await;
+    eventually(async || {
+        let own = service.api().get(&format!("/api/v1/incidents?dedup_key=destination:{id}")).await.body;
+        if own["items"].as_array().is_some_and(|items| !items.is_empty()) { Ok(()) } else { Err(own.to_string()) }
+    })
+    .await;
+    receiver.now(|_| Way::status(200));
+    // What is told after it shows that it had its turn.
+    send(&service, &tool, "trigger", "other").await;
+    let seen = receiver.wait(2).await;
+    let keys: Vec<Value> = seen.iter().map(|request| request.json()["incident"]["dedup_key"].clone()).collect();
+    assert_eq!(keys, ["disk", "other"]);
 }

@@ -116,7 +116,9 @@ impl Planner<'_, '_> {
         self.by_threads(&mut routes);
         if self.occasion == Occasion::Triggered && routes.is_empty() {
             self.planned.unrouted.push(self.notice.tenant_id.clone());
-            let default = self.destinations().find(|(_, destination)| destination.is_default && destination.enabled);
+            let about = self.is_about(&row);
+            let takes = |id: &str| about.as_deref() != Some(id);
+            let default = self.destinations().find(|(id, found)| found.is_default && found.enabled && takes(id));
             if let Some((id, _)) = default {
                 let wants = Rule::everything("", Vec::new()).events.iter().map(|asked| asked.occasion).collect();
                 routes.insert(

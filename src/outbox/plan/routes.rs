@@ -98,7 +98,7 @@ impl Planner<'_, '_> {
     }
 
     /// The destination that an incident of our own is about: it is not told that it does not work.
-    fn is_about(&self, row: &incidents::Incident) -> Option<String> {
+    pub(super) fn is_about(&self, row: &incidents::Incident) -> Option<String> {
         let integration = self.facts.context.snapshot.integrations.get(row.integration_id.as_str())?;
         let key = row.dedup_key.strip_prefix("destination:")?;
         (integration.kind == OWN).then(|| key.to_owned())
