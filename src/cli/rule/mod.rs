@@ -2,6 +2,8 @@
 
 mod settings;
 mod shown;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 
@@ -227,45 +229,4 @@ async fn delete(session: &Session, which: &Which) -> anyhow::Result<()> {
         return session.out.json(&answer);
     }
     session.out.text(&format!("{} is deleted", which.rule))
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::super::testing::{Answer, Server};
-    use super::super::{Cli, Command as Top, dispatch};
-    use super::*;
-
-    const ID: &str = "rul_01j9zzzzzzzzzzzzzzzzzzzzzz";
-
-    async fn run(server: &Server, line: &[&str]) -> anyhow::Result<()> {
-        let cli = Cli::try_parse_from(["callbox", "rule"].iter().chain(line)).map_err(|error| error.to_string()).ok().unwrap();
-        assert!(matches!(cli.command, Top::Rule(_)));
-        dispatch(&server.session(), cli.command).await
-    }
-
-    #[tokio::test]
-    async fn create_sends_what_was_given_over_what_the_file_says() {
-        let server = Server::start([Answer::json(201, r#"{"id":"rul_1"}"#)]);
-        let json = r#"{"destinations":["a"],"severity_floor":"info","enabled":false}"#;
-        run(&server, &["create", "--name", "nights", "--json", json, "--severity-floor", "error"]).await.unwrap();
-        let seen = server.requests();
-        assert_eq!(seen[0].line, "POST /api/v1/rules HTTP/1.1");
-        let expected = json!({"name": "nights", "destinations": ["a"], "severity_floor": "error", "enabled": false});
-        assert_eq!(seen[0].json(), expected);
-    }
-
-    #[tokio::test]
-    async fn update_clears_enable_delete() {
-        let server = Server::start((0..3).map(|_| Answer::json(200, "{}")));
-        run(&server, &["update", ID, "--clear", "condition", "--name", "days"]).await.unwrap();
-        run(&server, &["enable", ID]).await.unwrap();
-        run(&server, &["delete", ID]).await.unwrap();
-        let seen = server.requests();
-        assert_eq!(seen[0].line, format!("PATCH /api/v1/rules/{ID} HTTP/1.1"));
-        assert_eq!((seen[0].json(), seen[1].json()), (json!({"condition": null, "name": "days"}), json!({"enabled": true})));
-        assert_eq!(seen[2].line, format!("DELETE /api/v1/rules/{ID} HTTP/1.1"));
-        assert!(run(&server, &["create", "--name", "x", "--json", "[]"]).await.is_err());
-    }
 }
