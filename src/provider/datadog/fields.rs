@@ -142,7 +142,10 @@ fn action(fields: &Flat<'_>, title: &Title<'_>) -> (Action, &'static str) {
         let names = TRANSITION.iter().chain(STATUS);
         names.copied().find_map(|name| Some((known(&fields.text(&[name])?)?, name)))
     };
-    let asked = || fields.get(ASKED).and_then(|(word, from)| Some((known(&word)?, from)));
+    // Only what ends an alert: a template that always says `trigger` is no news.
+    let asked = || {
+        fields.get(ASKED).and_then(|(word, from)| Some((known(&word)?, from))).filter(|(action, _)| *action != Action::Trigger)
+    };
     let success =
         || fields.get(TYPE).filter(|(word, _)| tokens::is_one_of(word, &["success"])).map(|(_, from)| (Action::Resolve, from));
     said.or_else(in_title).or_else(status).or_else(asked).or_else(success).unwrap_or((Action::Trigger, "default: trigger"))

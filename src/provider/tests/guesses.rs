@@ -74,6 +74,7 @@ fn pairs() -> Vec<(Value, Value)> {
             json!({"event": "uptime.up"}),
         ),
         (json!({"event": "heartbeat.down", "name": "backup"}), json!({"event": "heartbeat.up"})),
+        (json!({"alert_id": "7", "alert_transition": "Triggered", "title": "CPU"}), json!({"alert_transition": "Recovered"})),
         (json!({"subject": "Problem: disk full"}), json!({"subject": "Resolved in 5m 3s: disk full"})),
         (
             json!({"event_action": "trigger", "dedup_key": "d", "payload": {"summary": "s", "source": "h", "severity": "error"}}),

@@ -165,9 +165,10 @@ fn every_provider_has_the_five_cases_and_keeps_one_key() {
 #[test]
 fn each_form_of_a_resolve_closes_what_its_trigger_opened() {
     let cases: BTreeMap<String, Case> = cases().into_iter().map(|case| (case.name.clone(), case)).collect();
-    let mut wrong = Vec::new();
+    let (mut wrong, mut pairs) = (Vec::new(), 0);
     for (name, resolved) in &cases {
         let Some(trigger) = name.strip_suffix("-resolved").and_then(|name| cases.get(name)) else { continue };
+        pairs += 1;
         let first = |case: &Case| {
             case.as_sent().ok().and_then(|sent| events(&sent).next().map(|event| (event.action, event.dedup_key.clone())))
         };
@@ -180,6 +181,7 @@ fn each_form_of_a_resolve_closes_what_its_trigger_opened() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(pairs >= 65, "{pairs} pairs: their names have lost `-resolved`");
 }
 
 fn normalise(kind: &str, options: &Value, body: &Value) -> Result<Normalised, Unmapped> {

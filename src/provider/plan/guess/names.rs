@@ -142,6 +142,8 @@ pub(super) const STATE: &[&str] = &[
     "newstate",
     "newstatus",
     "transition",
+    "alerttransition",
+    "alerttypefriendlyname",
     "result",
     "outcome",
     "conclusion",
