@@ -36,7 +36,7 @@ impl Lane {
                         &format!("{}: a delivery was given up: {why}", destination.name),
                     );
                 }
-                News::Recovered => own::clear(app, &destination.tenant_id, &key),
+                News::Recovered | News::Well => own::clear(app, &destination.tenant_id, &key),
                 News::Disabled(why) => {
                     let summary = format!("{}: the destination was disabled: {why}", destination.name);
                     own::raise(app, &destination.tenant_id, &key, &summary);

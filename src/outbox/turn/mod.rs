@@ -63,8 +63,10 @@ pub struct Done {
 pub enum News {
     /// The breaker opened: nothing is sent for a while.
     Opened(String),
-    /// The receiver is well again.
+    /// The breaker closed: the receiver takes again what it is sent.
     Recovered,
+    /// It has done so for some time.
+    Well,
     /// A delivery was given up.
     Dead(String),
     /// The destination was disabled: its receiver is gone.

@@ -1,5 +1,6 @@
 //! What came back is recorded: attempts, what becomes of each delivery, and what its receiver knows from now on.
 
+use super::standing::is_well_again;
 use super::{Done, End, News, Outcome, Turn};
 use crate::delivery::message::Message;
 use crate::delivery::thread::{self, State};
@@ -67,6 +68,9 @@ impl Turn {
             End::Delivered(remembered) => {
                 progress.status = "delivered";
                 progress.finished_at = Some(self.now.0);
+                if is_well_again(kept, self.now) {
+                    outcome.news.push(News::Well);
+                }
                 self.delivered(kept);
                 if let Some(thread) = thread {
                     tell(thread, &done.work.message);

@@ -51,12 +51,14 @@ async fn the_receiver_in_bash_takes_what_callbox_sends_and_nothing_else(database
         .map(|line| line.split_once('\t').unwrap())
         .map(|(id, body)| (id, serde_json::from_str::<serde_json::Value>(body).unwrap()["incident"]["dedup_key"].to_string()))
         .collect();
-    // It remembers no ids: what came twice is there twice, by one id.
-    assert_eq!(
-        told.iter().map(|(_, key)| key.as_str()).collect::<Vec<_>>(),
-        ["\"disk 🔥\"", "\"disk 🔥\"", "\"disk 🔥\"", "\"direct\""]
-    );
-    assert!(told[0].0 == told[1].0 && told[0].0 == told[2].0 && told[0].0 != told[3].0);
+    // It remembers no ids: what came twice is there twice, by one id. A slow machine's answer may come too late, and then Callbox too
+    // delivers again.
+    let mut keys: Vec<&str> = told.iter().map(|(_, key)| key.as_str()).collect();
+    let delivered = keys.split_off(3);
+    assert_eq!(keys, ["\"disk 🔥\""; 3]);
+    assert!(told[..3].iter().all(|(id, _)| *id == told[0].0), "{told:?}");
+    assert!(!delivered.is_empty() && delivered.iter().all(|key| *key == "\"direct\""), "{told:?}");
+    assert!(told[3..].iter().all(|(id, _)| *id == told[3].0 && *id != told[0].0), "{told:?}");
 }
 
 /// As inetd does: each connection is standard input and output of a program of its own.
