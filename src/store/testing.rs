@@ -1,5 +1,6 @@
 //! Databases for tests: a fresh SQLite file, and a fresh PostgreSQL database where `CALLBOX_TEST_POSTGRES` is a DSN.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use diesel::connection::SimpleConnection;
@@ -12,6 +13,8 @@ use crate::time::Timestamp;
 
 /// The DSN of a PostgreSQL server on which tests may create databases.
 pub const POSTGRES: &str = "CALLBOX_TEST_POSTGRES";
+/// The folder in which SQLite files are made; the system's own for temporary files where it is not set.
+const FOLDER: &str = "CALLBOX_TEST_DATABASES";
 
 /// A database that goes when it is dropped.
 pub struct Database {
@@ -47,7 +50,8 @@ pub fn databases() -> Vec<Database> {
 
 /// A fresh SQLite file.
 pub fn sqlite() -> Database {
-    let folder = tempfile::tempdir().unwrap();
+    let parent = std::env::var_os(FOLDER).map_or_else(std::env::temp_dir, PathBuf::from);
+    let folder = tempfile::tempdir_in(parent).unwrap();
     let url = format!("sqlite:{}", folder.path().join("test.db").display());
     let store = Store::open(Settings::parse(&url).unwrap()).unwrap();
     Database { store, _keep: Keep::File { _folder: folder } }

@@ -1,5 +1,5 @@
-//! A database of its own for each test: a SQLite file in a temporary folder, or a PostgreSQL database on the cluster named by
-//! `CALLBOX_TEST_POSTGRES`. Gone when the value is dropped.
+//! A database of its own for each test: a SQLite file in a temporary folder (inside `CALLBOX_TEST_DATABASES` where that is set), or a
+//! PostgreSQL database on the cluster named by `CALLBOX_TEST_POSTGRES`. Gone when the value is dropped.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -51,9 +51,8 @@ struct Cell {
 impl Database {
     /// A SQLite file that does not exist yet.
     pub fn sqlite() -> Self {
-        let folder = TempDir::with_prefix("callbox-test-").unwrap();
-        let url = format!("sqlite:{}", folder.path().join("callbox.db").display());
-        Self { url, kind: Kind::Sqlite { folder } }
+        let parent = std::env::var_os("CALLBOX_TEST_DATABASES").map_or_else(std::env::temp_dir, PathBuf::from);
+        Self::sqlite_in(&parent)
     }
 
     /// A SQLite file that does not exist yet, in a folder inside `parent`.
