@@ -46,8 +46,6 @@ async fn dispatch_waits_for_no_receiver(database: Database) {
     let took = start.elapsed();
     assert!(took < Duration::from_secs(20 * 5), "{took:?}");
     receiver.wait(1).await;
-    let mean = took / 20;
-    assert!(mean < Duration::from_secs(1), "{mean:?} an event");
 }
 
 async fn retries_have_the_same_id_and_are_counted(database: Database) {
