@@ -1,5 +1,8 @@
 //! The first minutes: an empty folder, one command, what it prints pasted back.
 
+use std::path::Path;
+use std::process::Command;
+
 use serde_json::Value;
 
 use super::{Background, Said, Shell, column};
@@ -78,6 +81,25 @@ async fn a_second_start_in_the_same_folder_reuses_what_the_first_made() {
     let (_service, _) = dev(&shell, free_port()).await;
     assert_ne!(settings()["token"], token, "a token that does not hold any more is replaced");
     shell.ok(&["incident", "list"]);
+}
+
+/// Each `cargo run` of the README runs the service, which is not the only binary, and is a command of it.
+#[test]
+fn the_readme_says_what_cargo_runs() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut metadata = Command::new(env!("CARGO"));
+    metadata.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]).current_dir(root);
+    let said = Said::of(metadata);
+    let metadata: Value = serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {said:?}"));
+    assert_eq!(metadata["packages"][0]["default_run"], "callbox");
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let commands: Vec<&str> = readme.lines().filter_map(|line| line.strip_prefix("cargo run -- ")).collect();
+    assert!(commands.contains(&"serve --dev"), "{commands:?}");
+    for command in commands {
+        let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
+        let help = Shell::new().ok(&arguments);
+        assert!(help.contains("Usage: callbox "), "{command}: {help}");
+    }
 }
 
 #[test]
