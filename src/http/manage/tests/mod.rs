@@ -4,6 +4,7 @@ mod access;
 mod destinations;
 mod integrations;
 mod lists;
+mod rules;
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::{test, web};
