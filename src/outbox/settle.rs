@@ -5,7 +5,7 @@ use crate::delivery::thread::{self, State};
 use crate::id::{self, Kind};
 use crate::incident::Status;
 use crate::store::incidents::Incident;
-use crate::store::outbox::{NewDelivery, Page, Progress, Thread, lane, read, route};
+use crate::store::outbox::{NewDelivery, Page, Progress, Thread, lane, read, route, waiting};
 use crate::store::{Conn, Result};
 use crate::time::Timestamp;
 
@@ -38,7 +38,7 @@ pub fn settle(conn: &mut Conn, context: &Context<'_>, now: Timestamp) -> Result<
     let mut deliveries: Vec<NewDelivery> = Vec::new();
     let (mut merged, mut threads, mut woken, mut pages) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for mut thread in over {
-        let waiting = lane::unfinished(conn, &thread.destination_id, &[thread.subject.as_str()])?;
+        let waiting = waiting::unfinished(conn, &thread.destination_id, &[thread.subject.as_str()])?;
         merged.extend(waiting.into_iter().map(|delivery| Progress {
             status: "skipped",
             reason: Some("it waited, and is part of what was told at the end".to_owned()),

@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::Lane;
 use crate::outbox::{Engine, Outbox, POLL, orphans};
-use crate::store::outbox::{lane as stored, read};
+use crate::store::outbox::{read, waiting};
+
+/// How often it is counted what has not been delivered: of a long queue, that is a walk over all of it.
+const COUNTS: Duration = Duration::from_secs(5);
 
 /// Starts lanes where there is something to do, and wakes those that nobody told of it: another node's work, a lease that ended.
 /// Returns when all have come to their end.
@@ -17,13 +21,15 @@ pub async fn dispatch(engine: Arc<Engine>) {
     let mut stop = engine.stop.clone();
     let mut interval = tokio::time::interval(POLL);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    count(&engine).await;
+    let mut counted = Instant::now();
     loop {
         tokio::select! {
             _ = interval.tick() => {}
             () = engine.app.outbox.new_lane.notified() => {}
             _ = stop.changed() => break,
         }
-        let due = match engine.app.store.read(stored::due).await {
+        let due = match engine.app.store.read(waiting::due).await {
             Ok(due) => due,
             Err(error) => {
                 engine.app.metrics.store_error(error.class());
@@ -52,7 +58,10 @@ pub async fn dispatch(engine: Arc<Engine>) {
         }
         while lanes.try_join_next().is_some() {}
         orphans::give_up(&engine.app, unknown).await;
-        count(&engine).await;
+        if counted.elapsed() >= COUNTS {
+            count(&engine).await;
+            counted = Instant::now();
+        }
     }
     for (_, lane) in engine.app.outbox.all() {
         lane.notify_one();

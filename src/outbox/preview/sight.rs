@@ -14,7 +14,7 @@ use crate::outbox::settle::{at_the_end, told};
 use crate::outbox::{message, waits};
 use crate::store::incidents::Incident;
 use crate::store::outbox::route::{Notice, Plan};
-use crate::store::outbox::{NewDelivery, Thread, lane, read};
+use crate::store::outbox::{NewDelivery, Thread, read, waiting};
 use crate::store::{Conn, Result};
 use crate::time::Timestamp;
 
@@ -33,7 +33,7 @@ impl Sight<'_, '_> {
     pub fn thread(&mut self, conn: &mut Conn, thread: &Thread, plan: &Plan) -> Result<()> {
         let snapshot = self.facts.context.snapshot;
         let Some(destination) = snapshot.destinations.get(thread.destination_id.as_str()) else { return Ok(()) };
-        let waiting = lane::unfinished(conn, &destination.id, &[thread.subject.as_str()])?;
+        let waiting = waiting::unfinished(conn, &destination.id, &[thread.subject.as_str()])?;
         let breaker = read::breakers(conn, &[&*destination.id])?.pop();
         let behind =
             || (!waiting.is_empty()).then(|| format!("messages about the same that are sent before it: {}", waiting.len()));

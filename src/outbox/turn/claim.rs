@@ -7,7 +7,7 @@ use super::{Outcome, Turn, Work};
 use crate::delivery::breaker::Pass;
 use crate::id;
 use crate::outbox::message;
-use crate::store::outbox::{Breaker as Kept, Delivery, Thread, Turned, lane, read};
+use crate::store::outbox::{Breaker as Kept, Delivery, Thread, Turned, lane, read, waiting};
 use crate::store::{Conn, Result};
 use crate::time::Timestamp;
 
@@ -23,7 +23,7 @@ impl Turn {
             return Ok(());
         }
         kept.paused_until = None;
-        let Some(first) = lane::next_due(conn, &self.destination.id)? else { return Ok(()) };
+        let Some(first) = waiting::next_due(conn, &self.destination.id)? else { return Ok(()) };
         if first > now.0 {
             outcome.next = Some(Timestamp(first));
             return Ok(());
@@ -54,7 +54,7 @@ impl Turn {
         } else {
             keep(&breaker, kept);
             self.spend(kept, outcome.work.len());
-            outcome.next = lane::next_due(conn, &self.destination.id)?.map(Timestamp);
+            outcome.next = waiting::next_due(conn, &self.destination.id)?.map(Timestamp);
         }
         Ok(())
     }
@@ -63,7 +63,7 @@ impl Turn {
     fn heads(&self, conn: &mut Conn, threads: Vec<Thread>, kept: &Kept, outcome: &mut Outcome) -> Result<()> {
         let subjects: Vec<&str> = threads.iter().map(|thread| thread.subject.as_str()).collect();
         let mut waiting: HashMap<String, Vec<Delivery>> = HashMap::new();
-        for delivery in lane::unfinished(conn, &self.destination.id, &subjects)? {
+        for delivery in waiting::unfinished(conn, &self.destination.id, &subjects)? {
             waiting.entry(delivery.subject.clone()).or_default().push(delivery);
         }
         let (mut skipped, mut turned) = (Vec::new(), Vec::new());

@@ -4,7 +4,7 @@ use super::standing::is_well_again;
 use super::{Done, End, News, Outcome, Turn};
 use crate::delivery::message::Message;
 use crate::delivery::thread::{self, State};
-use crate::store::outbox::{Attempt, Breaker as Kept, Progress, Thread, Turned, lane, route};
+use crate::store::outbox::{Attempt, Breaker as Kept, Progress, Thread, Turned, lane, route, waiting};
 use crate::store::{Conn, Result};
 use crate::time::Timestamp;
 
@@ -21,7 +21,7 @@ impl Turn {
         leases.sort_unstable();
         leases.dedup();
         // Locked first: what the router adds to a thread is then either seen below, or added after this.
-        let mut threads = lane::held(conn, &self.destination.id, &leases, &subjects)?;
+        let mut threads = waiting::held(conn, &self.destination.id, &leases, &subjects)?;
         let mut progress = Vec::new();
         for done in &self.done {
             let same =
@@ -35,7 +35,7 @@ impl Turn {
         if !incidents.is_empty() {
             route::look_again(conn, &incidents, self.now.0)?;
         }
-        let unfinished = lane::unfinished(conn, &self.destination.id, &subjects)?;
+        let unfinished = waiting::unfinished(conn, &self.destination.id, &subjects)?;
         for thread in &mut threads {
             let any = unfinished.iter().any(|delivery| delivery.subject == thread.subject);
             thread.due_at = match thread.due_at {

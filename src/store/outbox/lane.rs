@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::rows::{Attempt, Breaker, Delivery, NewDelivery, Progress, Thread, Turned};
+use super::rows::{Attempt, Breaker, NewDelivery, Progress, Thread, Turned};
 use super::{insert, update};
 use crate::id;
 use crate::store::schema::{breakers, deliveries, threads};
@@ -64,34 +64,6 @@ pub fn claim(conn: &mut Conn, destination_id: &str, lease: &str, now: i64, until
         thread.due_at = Some(until);
     }
     Ok(taken)
-}
-
-/// The threads of these subjects as they are now, locked on PostgreSQL, where a worker still has them under one of these leases.
-///
-/// # Errors
-/// The query failed.
-pub fn held(conn: &mut Conn, destination_id: &str, leases: &[&str], subjects: &[&str]) -> Result<Vec<Thread>> {
-    let of = threads::table
-        .filter(threads::destination_id.eq(destination_id))
-        .filter(threads::subject.eq_any(subjects))
-        .filter(threads::lease.eq_any(leases))
-        .select(threads::all_columns);
-    Ok(match conn {
-        Conn::Sqlite(conn) => of.load(conn)?,
-        Conn::Pg(conn) => of.for_update().load(conn)?,
-    })
-}
-
-/// What is still to be told of these subjects, in order.
-///
-/// # Errors
-/// The query failed.
-pub fn unfinished(conn: &mut Conn, destination_id: &str, subjects: &[&str]) -> Result<Vec<Delivery>> {
-    let of = deliveries::table
-        .filter(deliveries::destination_id.eq(destination_id))
-        .filter(deliveries::subject.eq_any(subjects))
-        .filter(deliveries::finished_at.is_null());
-    Ok(of.order(deliveries::id).select(Delivery::as_select()).load(conn)?)
 }
 
 /// Adds deliveries to a thread that a worker has.
@@ -162,28 +134,6 @@ pub fn release_all(conn: &mut Conn, now: i64) -> Result<usize> {
     Ok(diesel::update(leased).set((threads::lease.eq(None::<String>), threads::due_at.eq(now))).execute(conn)?)
 }
 
-/// The destinations with something to do, and when the first of it is due.
-///
-/// # Errors
-/// The query failed.
-pub fn due(conn: &mut Conn) -> Result<Vec<(String, i64)>> {
-    let rows: Vec<(String, Option<i64>)> = threads::table
-        .filter(threads::due_at.is_not_null())
-        .group_by(threads::destination_id)
-        .select((threads::destination_id, diesel::dsl::min(threads::due_at)))
-        .load(conn)?;
-    Ok(rows.into_iter().filter_map(|(id, at)| Some((id, at?))).collect())
-}
-
-/// When the first thread of a destination is due.
-///
-/// # Errors
-/// The query failed.
-pub fn next_due(conn: &mut Conn, destination_id: &str) -> Result<Option<i64>> {
-    let of = threads::table.filter(threads::destination_id.eq(destination_id)).filter(threads::due_at.is_not_null());
-    Ok(of.select(diesel::dsl::min(threads::due_at)).first(conn)?)
-}
-
 /// Gives up what has been tried, or has waited, since before `before`, and is on its way nowhere; how much that is.
 ///
 /// # Errors
@@ -213,18 +163,19 @@ pub fn give_up(conn: &mut Conn, destination_id: &str, why: &str, now: i64) -> Re
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::id::Kind;
     use crate::store::outbox::read;
     use crate::store::outbox::route::{Plan, write};
+    use crate::store::outbox::waiting::{held, unfinished};
     use crate::store::{tenants, testing};
     use crate::time::Timestamp;
 
     const NOW: i64 = 1_000;
 
     /// A destination with a thread that is due for each subject, each with one delivery.
-    fn due(conn: &mut Conn, subjects: &[&str]) -> (String, String) {
+    pub(in crate::store::outbox) fn due(conn: &mut Conn, subjects: &[&str]) -> (String, String) {
         let tenant = tenants::ensure(conn, "default", Timestamp(1)).unwrap();
         let destination = testing::plant_destination(conn, &tenant, "ops").id;
         let mut plan = Plan::default();

@@ -1,13 +1,14 @@
 //! The outbox and what comes out of it: notices, deliveries, threads.
 //!
-//! A notice is written in the commit of what happened. The router ([`route`]) turns notices into deliveries; workers ([`lane`]) claim
-//! the threads of a destination, and record what became of them. Nothing here decides what is told to whom.
+//! A notice is written in the commit of what happened. The router ([`route`]) turns notices into deliveries; workers ask
+//! what waits ([`waiting`]), claim the threads of a destination, and record what became of them ([`lane`]). Nothing here decides what is told to whom.
 
 pub mod again;
 pub mod lane;
 pub mod read;
 pub mod route;
 mod rows;
+pub mod waiting;
 
 pub use rows::{Attempt, Attempted, Breaker, Delivery, NewDelivery, Page, Progress, Thread, Turned, Watch};
 
