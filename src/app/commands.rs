@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
+use futures_util::FutureExt as _;
 
 use super::{App, Running, keep, open_store, start};
 use crate::cli::connect::DEV_FILE;
@@ -40,12 +41,11 @@ pub fn serve(args: ServeArgs) -> anyhow::Result<()> {
     telemetry::init(&config.log)?;
     config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let database = config.store.database.clone();
-    runtime()?.block_on(start::serve(
-        config,
-        async move |running: &Running| {
-            if args.dev { welcome(running, &database).await } else { Ok(()) }
-        },
-    ))
+    let welcome = async move |running: &Running| {
+        if args.dev { welcome(running, &database).await } else { Ok(()) }
+    };
+    // Boxed: a runtime has three ways to wait, and each would be compiled with a copy of the service.
+    runtime()?.block_on(start::serve(config, welcome).boxed_local())
 }
 
 fn load(file: Option<&Path>, flags: &Flags) -> anyhow::Result<Config> {

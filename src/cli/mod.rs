@@ -35,6 +35,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use futures_util::FutureExt as _;
 
 use self::api::Api;
 use self::connect::{Connection, Global};
@@ -149,7 +150,8 @@ fn run_client(global: &Global, command: Command) -> anyhow::Result<()> {
     let connection = Connection::find(global, Path::new("."))?;
     let session = Session { api: Api::open(&connection)?, out: global.output() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
-    runtime.block_on(dispatch(&session, command))
+    // Boxed: a runtime has three ways to wait, and each would be compiled with a copy of all commands.
+    runtime.block_on(dispatch(&session, command).boxed_local())
 }
 
 async fn dispatch(session: &Session, command: Command) -> anyhow::Result<()> {

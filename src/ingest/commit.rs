@@ -18,7 +18,7 @@ use super::lane::Lane;
 use super::queue::{Depth, Job, Limits, Queue};
 use super::submission::{Receipt, Refused, Submission};
 use crate::metrics::Metrics;
-use crate::store::{Backend, Conn, Result, Store, StoreError};
+use crate::store::{self, Backend, Conn, Result, Store, StoreError};
 
 /// How the committer is set up.
 #[derive(Clone, Copy, Debug)]
@@ -148,26 +148,28 @@ impl Committer {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        if self.store.backend() == Backend::Postgres {
-            return self.store.read(move |conn| conn.transaction_immediate(work)).await;
-        }
-        let closed = || E::from(StoreError::Environment("the service is stopping".into()));
-        let lane = self.lanes.first().ok_or_else(closed)?;
         let (reply, receiver) = oneshot::channel();
-        let work = move |conn: Option<&mut Conn>| {
-            let result = match conn {
-                Some(conn) => conn.transaction_immediate(work),
-                None => Err(E::from(StoreError::Environment("no connection to write on".into()))),
-            };
-            let _ = reply.send(result);
+        let work = move |conn: store::Result<&mut Conn>| {
+            let _ = reply.send(conn.map_err(E::from).and_then(|conn| conn.transaction_immediate(work)));
         };
-        lane.push_job(Job { work: Box::new(work), changes_keys }).map_err(|_| closed())?;
+        self.submit_work(Box::new(work), changes_keys).await?;
         match receiver.await {
             Ok(result) => result,
             Err(_) => Err(E::from(StoreError::Environment(
                 "what was to be written was given up: the service is stopping, or the log says why".into(),
             ))),
         }
+    }
+
+    /// Has `work` done: at once on PostgreSQL, in turn on SQLite.
+    async fn submit_work(&self, work: store::Work, changes_keys: bool) -> store::Result<()> {
+        if let Some(writers) = self.store.writers() {
+            writers.lend(work).await;
+            return Ok(());
+        }
+        let closed = || StoreError::Environment("the service is stopping".into());
+        let lane = self.lanes.first().ok_or_else(closed)?;
+        lane.push_job(Job { work, changes_keys }).map_err(|_| closed())
     }
 
     /// How many transactions may commit side by side.

@@ -78,10 +78,10 @@ impl Lane {
     }
 
     fn job(&mut self, job: Job) {
-        let mut conn = self.connection().ok();
-        let ran = catch_unwind(AssertUnwindSafe(|| (job.work)(conn.as_mut())));
+        let mut conn = self.connection();
+        let ran = catch_unwind(AssertUnwindSafe(|| (job.work)(conn.as_mut().map_err(|error| error.clone()))));
         // One that panicked may have left its transaction open; its connection goes, and the transaction with it.
-        self.conn = conn.filter(|_| ran.is_ok());
+        self.conn = conn.ok().filter(|_| ran.is_ok());
         self.nudge.iter().for_each(Nudge::committed);
         if job.changes_keys {
             self.recent.clear();

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::inbox::Inbox;
 use super::submission::{Refused, Submission};
-use crate::store::Conn;
+use crate::store::Work;
 use state::{State, batch};
 
 pub use entry::{Answer, Entry};
@@ -25,9 +25,6 @@ pub const BATCH_REQUESTS: usize = 256;
 pub const BATCH_EVENTS: usize = 4_000;
 /// Bytes that are committed together at most (one request may have more).
 pub const BATCH_BYTES: usize = 8 << 20;
-
-/// What is done on the writing connection; on failure to get one it is called with `None`.
-pub type Work = Box<dyn FnOnce(Option<&mut Conn>) + Send>;
 
 /// Work for the writing connection.
 pub struct Job {

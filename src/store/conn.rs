@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
-use diesel::r2d2::{ManageConnection, R2D2Connection};
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -108,7 +107,7 @@ pub fn create_private(settings: &Settings) {
     }
 }
 
-fn connect(settings: &Settings) -> Result<Conn> {
+pub(super) fn connect(settings: &Settings) -> Result<Conn> {
     match settings.backend {
         Backend::Sqlite => {
             let mut conn = SqliteConnection::establish(&settings.target)?;
@@ -209,47 +208,6 @@ pub fn has_synchronous_standby(conn: &mut Conn) -> Result<bool> {
     )
     .load(conn)?;
     Ok(!standby.is_empty())
-}
-
-/// Opens pooled connections: for reading only on SQLite, where everything that writes goes through one thread.
-#[derive(Debug)]
-pub struct Manager {
-    settings: Settings,
-}
-
-impl Manager {
-    /// Connections to this database.
-    pub fn new(settings: Settings) -> Self {
-        Self { settings }
-    }
-}
-
-impl ManageConnection for Manager {
-    type Connection = Conn;
-    type Error = diesel::r2d2::Error;
-
-    fn connect(&self) -> std::result::Result<Conn, Self::Error> {
-        let mut conn = connect(&self.settings)
-            .map_err(|error| diesel::r2d2::Error::ConnectionError(diesel::ConnectionError::BadConnection(error.to_string())))?;
-        if let Conn::Sqlite(conn) = &mut conn {
-            conn.batch_execute("PRAGMA query_only = ON; PRAGMA cache_size = -8192;").map_err(diesel::r2d2::Error::QueryError)?;
-        }
-        Ok(conn)
-    }
-
-    fn is_valid(&self, conn: &mut Conn) -> std::result::Result<(), Self::Error> {
-        conn.run("SELECT 1")
-            .map_err(|error| diesel::r2d2::Error::ConnectionError(diesel::ConnectionError::BadConnection(error.to_string())))
-    }
-
-    /// One whose transaction nobody ended must not come to the next: its user panicked, or was told so late that it could not tell.
-    fn has_broken(&self, conn: &mut Conn) -> bool {
-        std::thread::panicking()
-            || match conn {
-                Conn::Sqlite(conn) => conn.is_broken(),
-                Conn::Pg(conn) => conn.is_broken(),
-            }
-    }
 }
 
 /// How long a broken connection's owner waits before it tries again: doubling from 100 ms to 2 s.

@@ -20,6 +20,7 @@ pub mod integrations;
 pub mod numbered;
 pub mod outbox;
 pub mod page;
+mod pool;
 pub mod records;
 pub mod refusals;
 pub mod replays;
@@ -40,13 +41,10 @@ pub mod timers;
 pub mod tokens;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use diesel::r2d2::Pool;
-use tokio::sync::Semaphore;
-
-pub use conn::{Conn, Manager};
+pub use conn::Conn;
 pub use error::StoreError;
+pub use pool::{Purpose, Shared, Work};
 pub use settings::{Backend, Settings};
 
 /// The result of a query.
@@ -64,20 +62,17 @@ extern "SQL" {
     ) -> diesel::sql_types::Nullable<diesel::sql_types::BigInt>;
 }
 
-/// How long a caller waits for a pooled connection.
-const CHECKOUT: Duration = Duration::from_secs(2);
-
-/// A database, and the pool that reads are served from.
+/// A database, and the connections that are shared.
 #[derive(Clone)]
 pub struct Store {
     settings: Arc<Settings>,
-    pool: Pool<Manager>,
-    /// Awaited before a blocking thread is taken, so that waiting for a connection costs a future and not a thread.
-    gate: Arc<Semaphore>,
+    readers: Shared,
+    /// `None` on SQLite, where one thread writes.
+    writers: Option<Shared>,
 }
 
 impl Store {
-    /// Connects, brings the schema up to date, and opens the pool.
+    /// Connects, brings the schema up to date, and opens the pools.
     ///
     /// # Errors
     /// The database cannot be reached, is not durable (PostgreSQL with `fsync`, `full_page_writes` or `synchronous_commit` off,
@@ -87,15 +82,9 @@ impl Store {
         let mut first = conn::writer(&settings)?;
         conn::migrate(&mut first)?;
         conn::check_durable(&mut first, &settings)?;
-        let size = settings.pool_size.max(1);
-        let pool = Pool::builder()
-            .max_size(size)
-            .min_idle(Some(1))
-            .connection_timeout(CHECKOUT)
-            .test_on_check_out(settings.backend == Backend::Postgres)
-            .build(Manager::new(settings.clone()))
-            .map_err(|error| StoreError::unavailable(&error))?;
-        Ok(Self { settings: Arc::new(settings), pool, gate: Arc::new(Semaphore::new(size as usize)) })
+        let readers = Shared::new(&settings, Purpose::Read).open()?;
+        let writers = (settings.backend == Backend::Postgres).then(|| Shared::new(&settings, Purpose::Write));
+        Ok(Self { settings: Arc::new(settings), readers, writers })
     }
 
     /// Which database it is.
@@ -111,6 +100,11 @@ impl Store {
         conn::writer(&self.settings)
     }
 
+    /// Connections that may write, where many may at a time: on PostgreSQL.
+    pub fn writers(&self) -> Option<&Shared> {
+        self.writers.as_ref()
+    }
+
     /// Runs a query on a pooled connection, off the async threads. On SQLite the connection cannot write.
     ///
     /// # Errors
@@ -120,20 +114,7 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let permit = match tokio::time::timeout(CHECKOUT, Arc::clone(&self.gate).acquire_owned()).await {
-            Ok(Ok(permit)) => permit,
-            _ => return Err(StoreError::Environment("no database connection became free in time".into()).into()),
-        };
-        let pool = self.pool.clone();
-        let run = move || {
-            let _permit = permit;
-            let mut conn = pool.get().map_err(|error| StoreError::unavailable(&error))?;
-            query(&mut conn)
-        };
-        match tokio::task::spawn_blocking(run).await {
-            Ok(result) => result,
-            Err(_) => Err(StoreError::Environment("a query was abandoned".into()).into()),
-        }
+        self.readers.run(query).await
     }
 
     /// As [`Store::read`], for code that may block: start-up, commands, timers.
@@ -141,7 +122,6 @@ impl Store {
     /// # Errors
     /// As [`Store::read`].
     pub fn read_now<T, E: From<StoreError>>(&self, query: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
-        let mut conn = self.pool.get().map_err(|error| StoreError::unavailable(&error))?;
-        query(&mut conn)
+        query(&mut *self.readers.get()?)
     }
 }

@@ -18,7 +18,7 @@ pub struct Settings {
     pub backend: Backend,
     /// The file's path, or the PostgreSQL connection URL.
     pub target: String,
-    /// Connections for reading.
+    /// Connections for reading, and on PostgreSQL as many again for writing.
     pub pool_size: u32,
     /// Accept a PostgreSQL that may lose committed data (`store.unsafe`).
     pub allow_unsafe: bool,

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
+use futures_util::FutureExt as _;
 
 use self::report::Report;
 use super::Session;
@@ -66,7 +67,7 @@ impl ConformanceArgs {
             return Err(usage(format!("there is no type {kind:?}: the README lists them")));
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
-        let report = runtime.block_on(own::run(global, self.kind.as_deref()))?;
+        let report = runtime.block_on(own::run(global, self.kind.as_deref()).boxed_local())?;
         self.print(&report, &global.output())
     }
 

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
-use futures_util::future::join_all;
+use futures_util::future::{FutureExt as _, join_all};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -91,7 +91,7 @@ impl DirectArgs {
     pub fn run(&self, send: &SendArgs, out: &Output) -> anyhow::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
         // Whoever reads standard input is not waited for.
-        let result = runtime.block_on(self.tell(send, out));
+        let result = runtime.block_on(self.tell(send, out).boxed_local());
         runtime.shutdown_background();
         result
     }
