@@ -247,7 +247,9 @@ impl Life {
             api.post("/api/v1/deliveries/retry", &json!({"destination_id": place.id})).await;
         }
         let left = api.get("/api/v1/deliveries?status=pending&status=retrying&status=dead&limit=500").await.body;
-        let left = left["items"].as_array().unwrap().clone();
+        // Of this life: the receivers of one before it are gone, and what a hold of its rules let go since goes nowhere.
+        let ours = |row: &Value| self.places.iter().any(|place| row["destination_id"] == place.id.as_str());
+        let left: Vec<Value> = left["items"].as_array().unwrap().iter().filter(|row| ours(row)).cloned().collect();
         (!left.is_empty()).then(|| format!("{} are left: {}", left.len(), left[0]))
     }
 
