@@ -170,7 +170,10 @@ impl<'a> Fold<'a> {
             received_at: at,
         });
         if let Some(notice) = change.notice.filter(|_| submission.notifies()) {
+            let open = self.slots.get(&key).and_then(|slot| slot.state.open.as_ref());
+            let about = open.into_iter().chain(&change.closed).find(|incident| Some(&incident.id) == change.incident_id.as_ref());
             self.rows.outbox.push(OutboxRow {
+                severity: about.map(|incident| incident.severity.as_str()),
                 tenant_id: &submission.tenant_id,
                 event: notice.as_str(),
                 incident_id: change.incident_id,
@@ -222,6 +225,7 @@ impl<'a> Fold<'a> {
                 change_id: Some(id.clone()),
                 event_id: None,
                 created_at: at,
+                severity: None,
             });
         }
         self.rows.changes.push(row::change(submission, change, id, at));

@@ -214,6 +214,7 @@ diesel::table! {
         change_id -> Nullable<BigInt>,
         event_id -> Nullable<BigInt>,
         created_at -> BigInt,
+        severity -> Nullable<Text>,
     }
 }
 

@@ -252,7 +252,9 @@ CREATE TABLE outbox (
     incident_id BIGINT,
     change_id   BIGINT,
     event_id    BIGINT,
-    created_at  BIGINT NOT NULL
+    created_at  BIGINT NOT NULL,
+    -- How severe the incident was then.
+    severity    TEXT
 );
 
 -- What is told to one destination: once for each thing that happened, in order for each subject.
@@ -480,7 +482,7 @@ CREATE TYPE change_row AS (
     occurred_at BIGINT, received_at BIGINT
 );
 CREATE TYPE outbox_row AS (
-    tenant_id TEXT, event TEXT, incident_id BIGINT, change_id BIGINT, event_id BIGINT, created_at BIGINT
+    tenant_id TEXT, event TEXT, incident_id BIGINT, change_id BIGINT, event_id BIGINT, created_at BIGINT, severity TEXT
 );
 CREATE TYPE seen_row AS (
     integration_id TEXT, delivery_id TEXT, body_hash TEXT, tenant_id TEXT, request_id BIGINT, expires_at BIGINT

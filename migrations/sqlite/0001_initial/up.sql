@@ -248,7 +248,9 @@ CREATE TABLE outbox (
     incident_id BIGINT,
     change_id   BIGINT,
     event_id    BIGINT,
-    created_at  BIGINT NOT NULL
+    created_at  BIGINT NOT NULL,
+    -- How severe the incident was then.
+    severity    TEXT
 );
 
 -- What is told to one destination: once for each thing that happened, in order for each subject.

@@ -68,6 +68,7 @@ fn happened(conn: &mut Conn, rows: &Rows<'_>) -> Result<Happened, StoreError> {
         change_id: number(&row.change_id),
         event_id: number(&row.event_id),
         created_at: row.created_at.0,
+        severity: row.severity.map(str::to_owned),
     });
     let notices: Vec<Notice> = notices.collect();
     let about: HashSet<i64> = notices.iter().filter_map(|notice| notice.incident_id).collect();

@@ -107,7 +107,11 @@ impl Planner<'_, '_> {
             return;
         }
         // What retention has removed meanwhile, nobody can be told of.
-        let Some(row) = self.notice.incident_id.and_then(|id| self.facts.incidents.get(&id)).cloned() else { return };
+        let Some(mut row) = self.notice.incident_id.and_then(|id| self.facts.incidents.get(&id)).cloned() else { return };
+        // As it was: what has become worse since is told by a notice of its own, and would be told twice otherwise.
+        if let Some(severity) = &self.notice.severity {
+            row.severity.clone_from(severity);
+        }
         let message = message::of_incident(&self.facts.context, &row, self.occasion, at);
         let mut routes = self.by_rules(&message, Some(&row));
         if self.occasion == Occasion::Resolved {

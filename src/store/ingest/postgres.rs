@@ -95,9 +95,8 @@ impl Write {
             }),
             outbox: Records::of(&rows.outbox, |row, to| {
                 to.text(row.tenant_id).text(row.event).int(row.incident_id.as_deref().map(id::number));
-                to.int(row.change_id.as_deref().map(id::number))
-                    .int(row.event_id.as_deref().map(id::number))
-                    .int(row.created_at.0);
+                to.int(row.change_id.as_deref().map(id::number)).int(row.event_id.as_deref().map(id::number));
+                to.int(row.created_at.0).text(row.severity);
             }),
             seen: Records::of(&rows.seen, |row, to| {
                 to.text(row.integration_id).text(row.delivery_id).text(row.body_hash).text(row.tenant_id);
@@ -190,7 +189,7 @@ impl QueryFragment<Pg> for Write {
         );
         out.push_bind_param::<Array<Change>, _>(&self.changes)?;
         out.push_sql(
-            ")), told AS (INSERT INTO outbox (tenant_id, event, incident_id, change_id, event_id, created_at) \
+            ")), told AS (INSERT INTO outbox (tenant_id, event, incident_id, change_id, event_id, created_at, severity) \
              SELECT * FROM unnest(",
         );
         out.push_bind_param::<Array<Outbox>, _>(&self.outbox)?;

@@ -142,6 +142,8 @@ pub struct OutboxRow<'a> {
     pub event_id: Option<String>,
     /// When.
     pub created_at: Timestamp,
+    /// How severe the incident was then.
+    pub severity: Option<&'static str>,
 }
 
 /// An incident to write, with the columns that its state does not hold.

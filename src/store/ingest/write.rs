@@ -66,9 +66,10 @@ fn write_each(conn: &mut SqliteConnection, rows: &mut Rows<'_>, next_number: &mu
         Text: row.summary, OptText: row.source, Text: row.details.as_str(), OptInt: row.occurred_at.map(|at| at.0),
         Int: row.received_at.0,
     ], "");
-    insert!(conn, "outbox (tenant_id, event, incident_id, change_id, event_id, created_at)", &rows.outbox, |row| [
+    insert!(conn, "outbox (tenant_id, event, incident_id, change_id, event_id, created_at, severity)", &rows.outbox, |row| [
         Text: row.tenant_id, Text: row.event, OptInt: row.incident_id.as_deref().map(id::number),
         OptInt: row.change_id.as_deref().map(id::number), OptInt: row.event_id.as_deref().map(id::number), Int: row.created_at.0,
+        OptText: row.severity,
     ], "");
     insert!(conn, "seen_deliveries (integration_id, delivery_id, body_hash, tenant_id, request_id, expires_at)", &rows.seen, |row| [
         Text: row.integration_id, Text: row.delivery_id, Text: row.body_hash, Text: row.tenant_id, Int: id::number(row.request_id),

@@ -31,6 +31,8 @@ pub struct Notice {
     pub event_id: Option<i64>,
     /// When.
     pub created_at: i64,
+    /// How severe the incident was then: it may be worse by now, which is another notice.
+    pub severity: Option<String>,
 }
 
 /// All that one turn of the router writes.

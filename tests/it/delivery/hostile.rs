@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{destination_from, send, sender, start_with};
+use super::{destination_from, send, sender, start, start_with};
 use crate::support::receiver::{Receiver, Way};
 use crate::support::{Callbox, Database, eventually, secrets};
 
@@ -19,7 +19,8 @@ on_both!(f19_what_goes_round_between_two_is_stopped);
 on_both!(f17_what_a_receiver_sends_back_of_our_secrets_is_not_kept);
 on_both!(what_is_refused_is_a_dead_letter_and_can_be_taken_up_again);
 
-const SETTINGS: &[(&str, &str)] = &[("CALLBOX_DELIVERY_TIMEOUT", "1s"), ("CALLBOX_DELIVERY_CONFIRM_GONE", "1s")];
+/// For what waits for answers that do not come.
+const IMPATIENT: &[(&str, &str)] = &[("CALLBOX_DELIVERY_TIMEOUT", "1s")];
 
 /// A destination whose breaker does not interfere.
 async fn told(service: &Callbox, receiver: &Receiver) -> String {
@@ -42,7 +43,7 @@ async fn delivery(service: &Callbox, states: &[&str]) -> Value {
 }
 
 async fn f7_a_redirect_is_not_followed(database: Database) {
-    let service = start_with(&database, SETTINGS).await;
+    let service = start(&database).await;
     let inner = Receiver::start().await;
     let to = inner.url();
     let receiver = Receiver::deciding(move |_| Way::with(302, "location", &to)).await;
@@ -69,33 +70,32 @@ async fn f9_proxies_of_the_environment_are_not_used(database: Database) {
 }
 
 async fn f10_what_stalls_resets_trickles_or_says_too_much_is_cut_short(database: Database) {
-    let service = start_with(&database, SETTINGS).await;
+    let service = start_with(&database, IMPATIENT).await;
     let mut ways = vec![
         Way::status(200),
         Way::Answer(200, Vec::new(), vec![b'x'; 5 << 20]),
-        Way::Trickle(Duration::from_millis(200)),
+        Way::Trickle(Duration::from_secs(1)),
         Way::Reset,
         Way::Stall,
     ];
     let receiver = Receiver::deciding(move |_| ways.pop().unwrap_or(Way::status(200))).await;
     told(&service, &receiver).await;
     let tool = sender(&service).await;
-    let start = Instant::now();
     send(&service, &tool, "trigger", "disk").await;
     let delivery = delivery(&service, &["delivered"]).await;
     let attempts = delivery["attempts"].as_array().unwrap();
     let results: Vec<&Value> = attempts.iter().map(|attempt| &attempt["result"]).collect();
     // 5 MB with a good status is a delivery: its status decides, and little of it is read.
     assert_eq!(results, ["later", "later", "later", "delivered"], "{delivery}");
-    assert!(attempts.iter().all(|attempt| attempt["took"].as_f64().unwrap() < 3.0), "{delivery}");
-    assert!(start.elapsed() < Duration::from_secs(40));
+    // Each of the two that are slow would take more than half a minute.
+    assert!(attempts.iter().all(|attempt| attempt["took"].as_f64().unwrap() < 15.0), "{delivery}");
     let answer = attempts[3]["answer"].as_str().unwrap();
     assert!(answer.len() <= 2_048, "{} bytes are kept", answer.len());
     assert!(receiver.seen().iter().all(|request| request.id() == delivery["id"]));
 }
 
 async fn f11_an_answer_after_the_deadline_is_none_and_comes_again_by_its_id(database: Database) {
-    let service = start_with(&database, SETTINGS).await;
+    let service = start_with(&database, IMPATIENT).await;
     let mut first = true;
     let receiver =
         Receiver::deciding(
@@ -113,12 +113,18 @@ async fn f11_an_answer_after_the_deadline_is_none_and_comes_again_by_its_id(data
 }
 
 async fn f12_a_receiver_may_ask_for_time(database: Database) {
-    let service = start_with(&database, SETTINGS).await;
-    for (name, after, least) in [("seconds", "2", 2_000), ("junk", "soon", 0), ("negative", "-10", 0)] {
+    let service = start(&database).await;
+    // A date has whole seconds, so of three seconds no less than two are left.
+    let asks: [(&str, fn() -> String, u64); 4] = [
+        ("seconds", || "2".to_owned(), 2_000),
+        ("junk", || "soon".to_owned(), 0),
+        ("negative", || "-10".to_owned(), 0),
+        ("date", || http_date(3), 2_000),
+    ];
+    for (name, after, least) in asks {
         let mut asked = false;
-        let after = after.to_owned();
         let receiver = Receiver::deciding(move |_| {
-            if std::mem::replace(&mut asked, true) { Way::status(200) } else { Way::with(429, "retry-after", &after) }
+            if std::mem::replace(&mut asked, true) { Way::status(200) } else { Way::with(429, "retry-after", &after()) }
         })
         .await;
         let fields = json!({"name": name, "kind": "webhook", "url": receiver.url(), "breaker_failures": 1, "breaker_rest": "1h"});
@@ -129,29 +135,17 @@ async fn f12_a_receiver_may_ask_for_time(database: Database) {
         let seen = receiver.wait(2).await;
         let waited = seen[1].at - seen[0].at;
         assert!(waited >= Duration::from_millis(least), "{name}: {waited:?}");
-        assert!(waited < Duration::from_millis(least + 5_000), "{name}: {waited:?}");
     }
-    let date = jiff_date(3);
-    let mut asked = false;
-    let receiver = Receiver::deciding(move |_| {
-        if std::mem::replace(&mut asked, true) { Way::status(200) } else { Way::with(429, "retry-after", &date) }
-    })
-    .await;
-    destination_from(&service, json!({"name": "date", "kind": "webhook", "url": receiver.url()})).await;
-    let tool = service.api().integration("events", "date").await;
-    send(&service, &tool, "trigger", "disk").await;
-    let seen = receiver.wait(2).await;
-    assert!(seen[1].at - seen[0].at >= Duration::from_millis(900));
 }
 
 /// A date of HTTP so many seconds from now.
-fn jiff_date(seconds: i64) -> String {
+fn http_date(seconds: i64) -> String {
     let at = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
     at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 async fn f13_a_receiver_that_is_gone_is_asked_once_more_and_disabled(database: Database) {
-    let service = start_with(&database, SETTINGS).await;
+    let service = start_with(&database, &[("CALLBOX_DELIVERY_CONFIRM_GONE", "1s")]).await;
     let receiver = Receiver::deciding(|_| Way::status(410)).await;
     let id = told(&service, &receiver).await;
     let other = Receiver::start().await;
@@ -182,7 +176,7 @@ async fn f13_a_receiver_that_is_gone_is_asked_once_more_and_disabled(database: D
 }
 
 async fn f17_what_a_receiver_sends_back_of_our_secrets_is_not_kept(database: Database) {
-    let service = start_with(&database, SETTINGS).await;
+    let service = start(&database).await;
     let secret = "a-password-that-is-sent-back";
     secrets::remember(secret);
     let receiver = Receiver::deciding(|request| {
@@ -203,7 +197,7 @@ async fn f17_what_a_receiver_sends_back_of_our_secrets_is_not_kept(database: Dat
 }
 
 async fn what_is_refused_is_a_dead_letter_and_can_be_taken_up_again(database: Database) {
-    let service = start_with(&database, SETTINGS).await;
+    let service = start(&database).await;
     let receiver = Receiver::deciding(|_| Way::status(404)).await;
     told(&service, &receiver).await;
     let tool = sender(&service).await;

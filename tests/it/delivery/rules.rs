@@ -9,6 +9,7 @@ use crate::support::receiver::{Receiver, Way};
 use crate::support::{Callbox, Database, eventually};
 
 on_both!(a_floor_that_is_passed_later_pages_then);
+on_both!(what_became_worse_before_it_was_told_pages_once);
 on_both!(steps_go_on_until_somebody_acknowledges);
 on_both!(fallback_goes_on_where_nothing_was_delivered);
 on_both!(what_is_open_for_long_is_told);
@@ -63,6 +64,32 @@ async fn a_floor_that_is_passed_later_pages_then(database: Database) {
     send(&service, &tool, "resolve", "disk").await;
     expect(&ops, "disk", &["incident.triggered", "incident.resolved"]).await;
     assert_eq!(told(&ops, "never"), [""; 0]);
+}
+
+async fn what_became_worse_before_it_was_told_pages_once(database: Database) {
+    let service = start(&database).await;
+    let (ops, id) = unknown(&service, "ops").await;
+    rule(&service, json!({"name": "bad", "destinations": [id], "severity_floor": "error"})).await;
+    let tool = service.api().integration("alertmanager", "alerts").await;
+    let alert = |status: &str, severity: &str| {
+        json!({
+            "status": status, "fingerprint": "5ef77f1f8a3ecf8d", "startsAt": "2026-03-01T10:00:00Z",
+            "labels": {"alertname": "DiskFull", "severity": severity}, "annotations": {},
+        })
+    };
+    // One request, so that the incident is critical before anybody looks at what was noted of it.
+    let worse = json!([alert("firing", "info"), alert("firing", "critical")]);
+    for (status, alerts) in [("firing", worse), ("resolved", json!([alert("resolved", "critical")]))] {
+        let body = json!({"version": "4", "status": status, "alerts": alerts});
+        let answer = service.api().send(&tool.path, &body).await;
+        assert_eq!(answer.status, 202, "{}", answer.body);
+    }
+    let told = || ops.told().into_iter().map(|(event, _)| event).collect::<Vec<_>>();
+    eventually(
+        async || if told().iter().any(|event| event == "incident.resolved") { Ok(()) } else { Err(format!("{:?}", told())) },
+    )
+    .await;
+    assert_eq!(told(), ["incident.triggered", "incident.resolved"]);
 }
 
 async fn steps_go_on_until_somebody_acknowledges(database: Database) {
