@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::checkpoint;
 use super::lane::Lane;
-use super::queue::{Depth, Job, Limits, Queue};
+use super::queue::{Depth, Job, Limits, Place, Queue};
 use super::submission::{Receipt, Refused, Submission};
 use crate::metrics::Metrics;
 use crate::store::{self, Backend, Conn, Result, Store, StoreError};
@@ -109,6 +109,15 @@ impl Committer {
     pub fn check(&self, integration_id: &str) -> Result<(), Refused> {
         let lane = self.lane(integration_id).ok_or(Refused::Closed)?;
         lane.check(integration_id, Instant::now() + self.settings.answer_within)
+    }
+
+    /// Keeps a place for a submission of this integration while it is read; it is let go when the submission is handed in.
+    ///
+    /// # Errors
+    /// As [`Committer::check`].
+    pub fn enter(&self, integration_id: &Arc<str>) -> Result<Place, Refused> {
+        let lane = self.lane(integration_id).ok_or(Refused::Closed)?;
+        lane.enter(integration_id, Instant::now() + self.settings.answer_within)
     }
 
     fn lane(&self, integration_id: &str) -> Option<&Arc<Queue>> {

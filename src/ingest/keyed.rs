@@ -11,7 +11,7 @@ use super::refusal::{Reason, Refusal};
 use super::snapshot::{CredentialKind, Integration};
 use super::submission::{Effect, Mode, Posted, Submission, Verdict};
 use super::timers::EXPIRY_GRACE;
-use super::{ledger, lookup, native};
+use super::{desk, ledger, lookup, native};
 use crate::app::App;
 use crate::event::v2::Mode as Form;
 use crate::event::{ChangeEvent, DedupKey, Event, Invalid, v1, v2};
@@ -36,7 +36,7 @@ pub enum Wish {
 /// # Errors
 /// See [`Reason`].
 pub async fn accept(app: &App, inbound: &Inbound) -> Result<Done, Refusal> {
-    let parsed = json::parse(&inbound.body).map_err(|_| Refusal::new(Reason::NotJson, None))?;
+    let parsed = parse(&inbound.body).await?;
     let integration = match sender(inbound, &parsed)? {
         Sender::Key(key) => by_key(app, inbound, &key).await?,
         Sender::Bearer(token) => by_bearer(app, inbound, &parsed, &token).await?,
@@ -56,6 +56,11 @@ pub async fn accept(app: &App, inbound: &Inbound) -> Result<Done, Refusal> {
             Err(Refusal { stored: true, ..refuse(Reason::Invalid(invalid)) })
         }
     }
+}
+
+async fn parse(body: &[u8]) -> Result<Parsed, Refusal> {
+    let _turn = desk::turn(body.len()).await;
+    json::parse(body).map_err(|_| Refusal::new(Reason::NotJson, None))
 }
 
 enum Sender {

@@ -9,6 +9,7 @@ mod bare;
 pub mod cause;
 mod checkpoint;
 pub mod commit;
+pub mod desk;
 pub mod directory;
 pub mod explain;
 pub mod fold;

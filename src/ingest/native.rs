@@ -10,7 +10,7 @@ use super::published::{self, Proved};
 use super::refusal::{Reason, Refusal};
 use super::snapshot::{Credential, CredentialKind, Integration, Policy};
 use super::submission::{DUPLICATE, Delivery, Mode, Submission, Verdict};
-use super::{ledger, lookup};
+use super::{desk, ledger, lookup};
 use crate::app::App;
 use crate::incident::Actor;
 use crate::provider::{Compiled, Provider};
@@ -85,7 +85,7 @@ pub async fn accept(app: &App, found: &Found, inbound: &Inbound) -> Result<Done,
     let proved =
         published::check(app, integration, inbound).await.map_err(|reason| lookup::failed(app, inbound.peer, refuse(reason)))?;
     app.limits.check(integration).map_err(refuse)?;
-    app.committer.check(&integration.id).map_err(|refused| refuse(refused.into()))?;
+    let place = app.committer.enter(&integration.id).map_err(|refused| refuse(refused.into()))?;
     let mut read = interpret(integration.provider, &integration.options, inbound).await.map_err(refuse)?;
     if let Some(confirm) = &read.confirm {
         read.note = Some(published::confirm(app, integration, confirm).await.map_err(refuse)?.into());
@@ -95,6 +95,7 @@ pub async fn accept(app: &App, found: &Found, inbound: &Inbound) -> Result<Done,
     let status = read.reply.as_ref().map_or(meta.success_status, |reply| reply.status);
     let row = ledger::row(inbound, Some(meta), verdict, status, Some(message.clone()));
     let submission = Submission { ledger: Some(row), ..submission(integration, inbound, &read, proof.delivery_id, proved) };
+    drop(place);
     let receipt = app.commit(submission).await.map_err(|refused| refuse(refused.into()))?;
     if receipt.duplicate_of.is_some() {
         return Ok(Done { verdict: Some(Verdict::Duplicate), status, message: DUPLICATE.to_owned(), ..Done::default() });
@@ -154,6 +155,7 @@ const LARGE: usize = 256 * 1024;
 /// Those of [`interpret::native`].
 pub async fn interpret(provider: &'static dyn Provider, options: &Compiled, inbound: &Inbound) -> Result<Interpreted, Reason> {
     if inbound.body.len() < LARGE {
+        let _turn = desk::turn(inbound.body.len()).await;
         return interpret::native(&Material { provider, options, inbound });
     }
     let (options, inbound) = (options.clone(), inbound.clone());

@@ -60,6 +60,18 @@ pub struct Queue {
     ready: Condvar,
 }
 
+/// A place in a queue that is kept for a request until it is handed in.
+pub struct Place {
+    queue: Arc<Queue>,
+    integration: Arc<str>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.queue.leave(&self.integration);
+    }
+}
+
 /// How full a queue is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Depth {
@@ -126,12 +138,28 @@ impl Queue {
     /// # Errors
     /// The queue is full or closed.
     pub fn check(&self, integration: &str, deadline: Instant) -> Result<(), Refused> {
-        let state = self.state();
-        if state.closed {
-            return Err(Refused::Closed);
+        self.state().admit(integration, self.limits.requests, deadline)
+    }
+
+    /// As [`Queue::check`], and keeps a place for it: no more are worked on than there is room for.
+    ///
+    /// # Errors
+    /// The queue is full or closed.
+    pub fn enter(self: &Arc<Self>, integration: &Arc<str>, deadline: Instant) -> Result<Place, Refused> {
+        let mut state = self.state();
+        state.admit(integration, self.limits.requests, deadline)?;
+        state.places += 1;
+        state.fifos.entry(Arc::clone(integration)).or_default().places += 1;
+        Ok(Place { queue: Arc::clone(self), integration: Arc::clone(integration) })
+    }
+
+    fn leave(&self, integration: &str) {
+        let mut state = self.state();
+        state.places = state.places.saturating_sub(1);
+        if let Some(fifo) = state.fifos.get_mut(integration) {
+            fifo.places = fifo.places.saturating_sub(1);
         }
-        let full = state.requests >= self.limits.requests && state.heaviest(integration, 0, false).is_none();
-        if full || Instant::now() + state.wait(integration) > deadline { Err(Refused::Full) } else { Ok(()) }
+        state.forget_idle(integration);
     }
 
     /// Notes how long a batch of so many requests took.

@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::entry::Entry;
 use super::{BATCH_BYTES, BATCH_EVENTS, BATCH_REQUESTS, Job};
+use crate::ingest::submission::Refused;
 
 /// Everything that waits.
 #[derive(Default)]
@@ -16,6 +17,8 @@ pub(super) struct State {
     pub(super) jobs: VecDeque<Job>,
     pub(super) requests: usize,
     pub(super) bytes: usize,
+    /// Places that are kept for what is still read.
+    pub(super) places: usize,
     /// Seconds that serving one request took lately.
     pub(super) pace: f64,
     pub(super) closed: bool,
@@ -26,15 +29,44 @@ pub(super) struct State {
 pub(super) struct Fifo {
     pub(super) entries: VecDeque<Entry>,
     pub(super) bytes: usize,
+    pub(super) places: usize,
+}
+
+impl Fifo {
+    fn all(&self) -> usize {
+        self.entries.len() + self.places
+    }
 }
 
 impl State {
     /// How long one more of this integration would wait: behind its own, and behind as many of every other in turn.
     pub(super) fn wait(&self, integration: &str) -> Duration {
-        let own = self.fifos.get(integration).map_or(0, |fifo| fifo.entries.len());
+        let own = self.fifos.get(integration).map_or(0, Fifo::all);
         let others = self.ring.len();
-        let before = self.requests.min((own + 1).saturating_mul(others + 1));
+        let before = (self.requests + self.places).min((own + 1).saturating_mul(others + 1));
         Duration::try_from_secs_f64(before as f64 * self.pace).unwrap_or_default()
+    }
+
+    /// Whether one more of `integration` is let in where `limit` requests are the bound.
+    pub(super) fn admit(&self, integration: &str, limit: usize, deadline: Instant) -> Result<(), Refused> {
+        if self.closed {
+            return Err(Refused::Closed);
+        }
+        let full = self.requests + self.places >= limit && !self.others_have_more(integration);
+        if full || Instant::now() + self.wait(integration) > deadline { Err(Refused::Full) } else { Ok(()) }
+    }
+
+    /// Whether another has more than `integration` would have with one more, so that it would make room.
+    fn others_have_more(&self, integration: &str) -> bool {
+        let own = self.fifos.get(integration).map_or(0, Fifo::all) + 1;
+        self.fifos.values().any(|fifo| fifo.all() > own)
+    }
+
+    /// Forgets an integration of which nothing waits and nothing is read.
+    pub(super) fn forget_idle(&mut self, integration: &str) {
+        if self.fifos.get(integration).is_some_and(|fifo| fifo.all() == 0) {
+            self.fifos.remove(integration);
+        }
     }
 
     /// The integration that has most, if that is still more than `integration` would have with one more of `size`.
@@ -68,7 +100,7 @@ pub(super) fn batch(state: &mut State) -> Vec<Entry> {
         let Some(entry) = fifo.entries.pop_front() else { continue };
         fifo.bytes = fifo.bytes.saturating_sub(entry.size);
         if fifo.entries.is_empty() {
-            state.fifos.remove(&integration);
+            state.forget_idle(&integration);
         } else {
             state.ring.push_back(integration);
         }

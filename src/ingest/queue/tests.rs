@@ -243,16 +243,40 @@ fn what_cannot_be_served_in_time_is_refused_at_once() {
 
 #[test]
 fn what_would_be_refused_is_known_before_the_work() {
-    let queue = Queue::new(Limits { requests: 2, bytes: 1 << 30 });
-    assert!(queue.check("int_flood", later()).is_ok());
+    let queue = Arc::new(Queue::new(Limits { requests: 3, bytes: 1 << 30 }));
+    let (flood, other) = (Arc::from("int_flood"), Arc::from("int_b"));
+    let enter = |integration| queue.enter(integration, later());
     let waiting: Vec<_> = (0..2).map(|number| push(&queue, request("int_flood", &number.to_string()))).collect();
-    assert!(matches!(queue.check("int_flood", later()), Err(Refused::Full)));
-    assert!(queue.check("int_b", later()).is_ok(), "it would be made room for");
-    assert_eq!(queue.depth().requests, 2, "asking takes nothing");
+    let place = enter(&flood).unwrap();
+    assert!(matches!(enter(&flood), Err(Refused::Full)), "two wait, one is read");
+    assert!(enter(&other).is_ok(), "it would be made room for");
+    assert_eq!(queue.depth().requests, 2, "what is read does not wait yet");
+    drop(place);
+    assert!(enter(&flood).is_ok(), "a place that is given back is free");
     queue.served(1, Duration::from_secs(100));
     let soon = Instant::now() + Duration::from_millis(500);
-    assert!(matches!(queue.check("int_b", soon), Err(Refused::Full)), "not in time");
+    assert!(matches!(queue.enter(&other, soon), Err(Refused::Full)), "not in time");
     queue.close();
-    assert!(matches!(queue.check("int_b", later()), Err(Refused::Closed)));
+    assert!(matches!(enter(&other), Err(Refused::Closed)));
     drop(waiting);
+}
+
+#[test]
+fn places_are_shared_out_as_the_queue_is() {
+    let queue = Arc::new(Queue::new(Limits { requests: 10, bytes: 1 << 30 }));
+    let (flood, other) = (Arc::from("int_flood"), Arc::from("int_b"));
+    let held: Vec<_> = (0..10).map(|_| queue.enter(&flood, later()).unwrap()).collect();
+    assert!(queue.enter(&flood, later()).is_err());
+    let others: Vec<_> = std::iter::from_fn(|| queue.enter(&other, later()).ok()).take(20).collect();
+    assert_eq!(others.len(), 9, "as long as it has less");
+    drop((held, others));
+    assert_eq!(queue.state().places, 0);
+    assert!(queue.state().fifos.is_empty(), "nothing is kept of who has nothing");
+    // One that was served meanwhile keeps its place.
+    let place = queue.enter(&flood, later()).unwrap();
+    drop(push(&queue, request("int_flood", "1")));
+    assert_eq!(batch_of(&queue).len(), 1);
+    assert_eq!(queue.state().fifos.len(), 1);
+    drop(place);
+    assert!(queue.state().fifos.is_empty());
 }
