@@ -42,7 +42,8 @@ impl Router {
     fn run(&mut self, stop: &watch::Receiver<bool>) {
         let mut connection = None;
         let mut failures = 0;
-        while !*stop.borrow() {
+        // Whoever may tell us to stop may be gone without having done so.
+        while !*stop.borrow() && stop.has_changed().is_ok() {
             // What a turn that panicked has left half done is undone with its connection.
             match StoreError::guard(|| self.turn(&mut connection)) {
                 // There may be more.

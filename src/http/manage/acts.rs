@@ -48,7 +48,7 @@ async fn act(app: &App, caller: Caller, id: &str, action: Action) -> Result<Http
         let integration = integration(app, &caller, &incident.integration_id)?;
         acts::on_incident(app, &integration, &id, &incident.dedup_key, action, &caller.name).await.map_err(unavailable)?;
     }
-    Ok(HttpResponse::Ok().json(incidents::view(&self::incident(app, &caller, &id).await?)))
+    Ok(HttpResponse::Ok().json(incidents::view(&self::incident(app, &caller, &id).await?, incidents::Around::default())?))
 }
 
 async fn incident(app: &App, caller: &Caller, id: &str) -> Result<store::incidents::Incident, ApiError> {

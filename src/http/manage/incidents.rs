@@ -3,17 +3,18 @@
 use std::collections::HashSet;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::query::Query;
-use super::{deliveries, events, id_of, time};
+use super::{deliveries, events, id_of};
 use crate::app::App;
 use crate::error::ApiError;
-use crate::event::Severity;
+use crate::event::{Image, Link, Severity};
 use crate::http::auth::{Caller, Scope};
 use crate::id::{self, Kind};
 use crate::incident::{Shown, Status};
-use crate::store::StoreError;
 use crate::store::events::Event;
 use crate::store::incidents::{self, Filter, Incident};
 use crate::store::outbox::{Delivery, read, route};
@@ -50,24 +51,18 @@ pub async fn list(app: web::Data<App>, caller: Caller, request: HttpRequest) -> 
             let rows = incidents::list(conn, &caller.tenant_id, &filter, &page)?;
             let numbers: Vec<i64> = rows.items.iter().map(|row| id::number(&row.id)).collect();
             let routed = read::routed(conn, &numbers)?;
-            let items = rows.items.into_iter().map(|row| with_route(view(&row), unrouted(&row, &routed, since))).collect();
-            Ok::<_, StoreError>(Listed { items, next: rows.next })
+            let around = |row: &Incident| Around { unrouted: Some(unrouted(row, &routed, since)), ..Around::default() };
+            let items = rows.items.iter().map(|row| view(row, around(row))).collect::<Result<Vec<_>, _>>()?;
+            Ok::<_, ApiError>(Listed { items, next: rows.next })
         })
         .await?;
-    Ok(paging.answer(listed, |view: Value| view))
+    Ok(paging.answer(listed, |view| view))
 }
 
 /// Whether no rule has told anybody of an incident; null where that is not known any more.
 fn unrouted(row: &Incident, routed: &HashSet<i64>, since: Timestamp) -> Option<bool> {
     let known = row.resolved_at.is_none() || row.first_seen >= since.0;
     known.then(|| !routed.contains(&id::number(&row.id)))
-}
-
-fn with_route(mut view: Value, unrouted: Option<bool>) -> Value {
-    if let Some(map) = view.as_object_mut() {
-        map.insert("unrouted".into(), unrouted.into());
-    }
-    view
 }
 
 fn number(query: &mut Query) -> Option<i64> {
@@ -100,12 +95,12 @@ pub async fn show(app: web::Data<App>, caller: Caller, path: web::Path<String>) 
             let number = id::number(&row.id);
             let (told, threads) = (read::about(conn, number, TOLD_MAX)?, route::threads_of(conn, &[number])?);
             let routed = read::routed(conn, &[number])?;
-            let mut view = with_route(view(&row), unrouted(&row, &routed, since));
-            if let Some(map) = view.as_object_mut() {
-                map.insert("deliveries".into(), deliveries::of_incident(&told, &threads));
-                map.insert("holds".into(), deliveries::holds(&threads));
-            }
-            Ok::<_, ApiError>(view)
+            let around = Around {
+                unrouted: Some(unrouted(&row, &routed, since)),
+                deliveries: Some(deliveries::of_incident(&told, &threads)),
+                holds: Some(deliveries::holds(&threads)),
+            };
+            view(&row, around)
         })
         .await?;
     Ok(HttpResponse::Ok().json(view))
@@ -137,7 +132,7 @@ pub async fn timeline(
             Ok(Listed { items, next: listed.next })
         })
         .await?;
-    Ok(paging.answer(listed, |view: Value| view))
+    Ok(paging.answer(listed, |view| view))
 }
 
 /// An event of a timeline, with what was told because of it.
@@ -151,37 +146,87 @@ fn with_told(event: &Event, told: &[Delivery]) -> Value {
     view
 }
 
-/// An incident as the API shows it.
-pub fn view(incident: &Incident) -> Value {
+/// An incident as the API shows it, as JSON: written once, since a page of them is what a reader asks for most.
+///
+/// # Errors
+/// It cannot be written.
+pub fn view(incident: &Incident, around: Around) -> Result<Box<RawValue>, ApiError> {
     let shown = Shown::from_json(incident.shown.as_str());
     let shown = shown.fields();
-    json!({
-        "id": incident.id,
-        "number": incident.number,
-        "service_id": incident.service_id,
-        "integration_id": incident.integration_id,
-        "dedup_key": incident.dedup_key,
-        "status": incident.status,
-        "title": incident.title,
-        "first_summary": incident.first_summary.as_ref().unwrap_or(&incident.title),
-        "severity": incident.severity,
-        "urgency": Severity::parse(&incident.severity).map(|severity| severity.urgency().as_str()),
-        "source": incident.source,
-        "component": shown.component,
-        "group": shown.group,
-        "class": shown.class,
-        "custom_details": shown.custom_details,
-        "links": shown.links,
-        "images": shown.images,
-        "client": shown.client,
-        "client_url": shown.client_url,
-        "event_count": incident.event_count,
-        "first_seen": time(Some(incident.first_seen)),
-        "last_seen": time(Some(incident.last_seen)),
-        "acknowledged_at": time(incident.acknowledged_at),
-        "acknowledged_by": incident.acknowledged_by,
-        "resolved_at": time(incident.resolved_at),
-        "resolved_by": incident.resolved_by,
-        "previous_incident_id": incident.previous_incident_id,
-    })
+    let view = View {
+        id: &incident.id,
+        number: incident.number,
+        service_id: &incident.service_id,
+        integration_id: &incident.integration_id,
+        dedup_key: &incident.dedup_key,
+        status: &incident.status,
+        title: &incident.title,
+        first_summary: incident.first_summary.as_ref().unwrap_or(&incident.title),
+        severity: &incident.severity,
+        urgency: Severity::parse(&incident.severity).map(|severity| severity.urgency().as_str()),
+        source: &incident.source,
+        component: shown.component.as_deref(),
+        group: shown.group.as_deref(),
+        class: shown.class.as_deref(),
+        custom_details: shown.custom_details.as_deref(),
+        links: &shown.links,
+        images: &shown.images,
+        client: shown.client.as_deref(),
+        client_url: shown.client_url.as_deref(),
+        event_count: incident.event_count,
+        first_seen: Timestamp(incident.first_seen),
+        last_seen: Timestamp(incident.last_seen),
+        acknowledged_at: incident.acknowledged_at.map(Timestamp),
+        acknowledged_by: incident.acknowledged_by.as_deref(),
+        resolved_at: incident.resolved_at.map(Timestamp),
+        resolved_by: incident.resolved_by.as_deref(),
+        previous_incident_id: incident.previous_incident_id.as_deref(),
+        around,
+    };
+    to_raw_value(&view).map_err(|error| ApiError::Internal(error.to_string()))
+}
+
+/// What stands beside an incident where it is read.
+#[derive(Serialize, Default)]
+pub struct Around {
+    /// Whether no rule has told anybody of it; null where that is not known any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unrouted: Option<Option<bool>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deliveries: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    holds: Option<Value>,
+}
+
+#[derive(Serialize)]
+struct View<'a> {
+    id: &'a str,
+    number: i64,
+    service_id: &'a str,
+    integration_id: &'a str,
+    dedup_key: &'a str,
+    status: &'a str,
+    title: &'a str,
+    first_summary: &'a str,
+    severity: &'a str,
+    urgency: Option<&'static str>,
+    source: &'a str,
+    component: Option<&'a str>,
+    group: Option<&'a str>,
+    class: Option<&'a str>,
+    custom_details: Option<&'a RawValue>,
+    links: &'a [Link],
+    images: &'a [Image],
+    client: Option<&'a str>,
+    client_url: Option<&'a str>,
+    event_count: i64,
+    first_seen: Timestamp,
+    last_seen: Timestamp,
+    acknowledged_at: Option<Timestamp>,
+    acknowledged_by: Option<&'a str>,
+    resolved_at: Option<Timestamp>,
+    resolved_by: Option<&'a str>,
+    previous_incident_id: Option<&'a str>,
+    #[serde(flatten)]
+    around: Around,
 }

@@ -6,7 +6,7 @@
 use actix_web::{HttpRequest, HttpResponse};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Value, json};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::{is_id_byte, unknown};
@@ -141,11 +141,16 @@ impl Query {
 
 impl Paging {
     /// The answer of a list.
-    pub fn answer<T>(&self, listed: Listed<T>, render: impl FnMut(T) -> Value) -> HttpResponse {
+    pub fn answer<T, V: Serialize>(&self, listed: Listed<T>, render: impl FnMut(T) -> V) -> HttpResponse {
         let next = listed.next.map(|id| sealed(&id, &self.binding));
-        let items: Vec<Value> = listed.items.into_iter().map(render).collect();
-        HttpResponse::Ok().json(json!({"items": items, "next": next}))
+        HttpResponse::Ok().json(Answer { items: listed.items.into_iter().map(render).collect(), next })
     }
+}
+
+#[derive(Serialize)]
+struct Answer<V> {
+    items: Vec<V>,
+    next: Option<String>,
 }
 
 fn sealed(id: &str, binding: &[u8; BOUND]) -> String {
