@@ -181,6 +181,11 @@ impl Committer {
         lane.push_job(Job { work, changes_keys }).map_err(|_| closed())
     }
 
+    /// How long a caller waits for an answer.
+    pub fn answer_within(&self) -> Duration {
+        self.settings.answer_within
+    }
+
     /// How many transactions may commit side by side.
     pub fn lanes(&self) -> usize {
         self.lanes.len()

@@ -5,8 +5,11 @@
 //! (<https://docs.rs/tokio/latest/tokio/runtime/struct.Builder.html#method.event_interval>): sixty bodies of a millisecond each.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
 /// Bytes from which a body is large: a tenth of a millisecond, or more.
 const LARGE: usize = 8 * 1024;
@@ -16,14 +19,17 @@ thread_local! {
 }
 
 /// Waits for the turn of a body of so many bytes, which lasts until what is returned is dropped; a small one needs none.
-pub async fn turn(bytes: usize) -> Option<OwnedSemaphorePermit> {
+///
+/// # Errors
+/// Its turn did not come within `patience`.
+pub async fn turn(bytes: usize, patience: Duration) -> Result<Option<OwnedSemaphorePermit>, Elapsed> {
     if bytes < LARGE {
-        return None;
+        return Ok(None);
     }
-    let permit = DESK.with(Arc::clone).acquire_owned().await.ok();
+    let permit = timeout(patience, DESK.with(Arc::clone).acquire_owned()).await?.ok();
     // Comes back after the sockets were looked at, and after all that was ready.
     tokio::task::yield_now().await;
-    permit
+    Ok(permit)
 }
 
 #[cfg(test)]
@@ -33,14 +39,23 @@ mod tests {
 
     use super::*;
 
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn a_turn_that_does_not_come_is_not_waited_for_for_ever() {
+        let _turn = turn(LARGE, PATIENCE).await.unwrap();
+        assert!(turn(LARGE, Duration::from_millis(10)).await.is_err());
+        assert!(turn(LARGE - 1, Duration::ZERO).await.is_ok());
+    }
+
     #[test]
     fn what_is_small_goes_between_what_is_large() {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let order: Rc<RefCell<Vec<String>>> = Rc::default();
         let read = |name: String, bytes| {
             let order = Rc::clone(&order);
             async move {
-                let _turn = turn(bytes).await;
+                let _turn = turn(bytes, PATIENCE).await.unwrap();
                 order.borrow_mut().push(name);
             }
         };
@@ -61,7 +76,7 @@ mod tests {
 
     #[test]
     fn sockets_are_looked_at_between_what_is_large() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
         near.set_nonblocking(true).unwrap();
         let (before, all) = tokio::task::LocalSet::new().block_on(&runtime, async {
@@ -71,7 +86,7 @@ mod tests {
             for number in 0..50 {
                 let (read, far) = (Rc::clone(&read), far.try_clone().unwrap());
                 tasks.push(tokio::task::spawn_local(async move {
-                    let _turn = turn(LARGE).await;
+                    let _turn = turn(LARGE, PATIENCE).await.unwrap();
                     if number == 5 {
                         std::io::Write::write_all(&mut &far, b"a request").unwrap();
                     }

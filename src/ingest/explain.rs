@@ -64,7 +64,7 @@ pub async fn explain(app: &App, question: Question) -> Result<Explanation, Store
     };
     let none = Compiled::none();
     let options = options.as_ref().or(integration.as_ref().map(|integration| &integration.options)).unwrap_or(&none);
-    let mut read = match native::interpret(provider, options, &inbound).await {
+    let mut read = match native::interpret(provider, options, &inbound, app.committer.answer_within()).await {
         Ok(read) => read,
         Err(reason) => {
             explanation.refuse(admitted.err().unwrap_or_else(|| Refusal::new(reason, integration.as_ref())));

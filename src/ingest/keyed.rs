@@ -36,7 +36,7 @@ pub enum Wish {
 /// # Errors
 /// See [`Reason`].
 pub async fn accept(app: &App, inbound: &Inbound) -> Result<Done, Refusal> {
-    let parsed = parse(&inbound.body).await?;
+    let parsed = parse(app, &inbound.body).await?;
     let integration = match sender(inbound, &parsed)? {
         Sender::Key(key) => by_key(app, inbound, &key).await?,
         Sender::Bearer(token) => by_bearer(app, inbound, &parsed, &token).await?,
@@ -58,8 +58,9 @@ pub async fn accept(app: &App, inbound: &Inbound) -> Result<Done, Refusal> {
     }
 }
 
-async fn parse(body: &[u8]) -> Result<Parsed, Refusal> {
-    let _turn = desk::turn(body.len()).await;
+async fn parse(app: &App, body: &[u8]) -> Result<Parsed, Refusal> {
+    let turn = desk::turn(body.len(), app.committer.answer_within()).await;
+    let _turn = turn.map_err(|_| Refusal::new(Reason::Unavailable, None))?;
     json::parse(body).map_err(|_| Refusal::new(Reason::NotJson, None))
 }
 

@@ -1,6 +1,7 @@
 //! Requests to an integration's own URL: look up, enabled, credential over the raw bytes, limit, parse, commit.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -86,7 +87,9 @@ pub async fn accept(app: &App, found: &Found, inbound: &Inbound) -> Result<Done,
         published::check(app, integration, inbound).await.map_err(|reason| lookup::failed(app, inbound.peer, refuse(reason)))?;
     app.limits.check(integration).map_err(refuse)?;
     let place = app.committer.enter(&integration.id).map_err(|refused| refuse(refused.into()))?;
-    let mut read = interpret(integration.provider, &integration.options, inbound).await.map_err(refuse)?;
+    let patience = app.committer.answer_within();
+    let mut read = interpret(integration.provider, &integration.options, inbound, patience).await.map_err(refuse)?;
+    drop(place);
     if let Some(confirm) = &read.confirm {
         read.note = Some(published::confirm(app, integration, confirm).await.map_err(refuse)?.into());
     }
@@ -95,7 +98,6 @@ pub async fn accept(app: &App, found: &Found, inbound: &Inbound) -> Result<Done,
     let status = read.reply.as_ref().map_or(meta.success_status, |reply| reply.status);
     let row = ledger::row(inbound, Some(meta), verdict, status, Some(message.clone()));
     let submission = Submission { ledger: Some(row), ..submission(integration, inbound, &read, proof.delivery_id, proved) };
-    drop(place);
     let receipt = app.commit(submission).await.map_err(|refused| refuse(refused.into()))?;
     if receipt.duplicate_of.is_some() {
         return Ok(Done { verdict: Some(Verdict::Duplicate), status, message: DUPLICATE.to_owned(), ..Done::default() });
@@ -152,10 +154,15 @@ const LARGE: usize = 256 * 1024;
 /// Reads a request as its tool's: [`interpret::native`], without holding up other requests.
 ///
 /// # Errors
-/// Those of [`interpret::native`].
-pub async fn interpret(provider: &'static dyn Provider, options: &Compiled, inbound: &Inbound) -> Result<Interpreted, Reason> {
+/// Those of [`interpret::native`], and [`Reason::Unavailable`] where its turn did not come within `patience`.
+pub async fn interpret(
+    provider: &'static dyn Provider,
+    options: &Compiled,
+    inbound: &Inbound,
+    patience: Duration,
+) -> Result<Interpreted, Reason> {
     if inbound.body.len() < LARGE {
-        let _turn = desk::turn(inbound.body.len()).await;
+        let _turn = desk::turn(inbound.body.len(), patience).await.map_err(|_| Reason::Unavailable)?;
         return interpret::native(&Material { provider, options, inbound });
     }
     let (options, inbound) = (options.clone(), inbound.clone());

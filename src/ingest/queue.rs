@@ -107,7 +107,7 @@ impl Queue {
         }
         let integration = Arc::clone(&submission.integration_id);
         let queued = Instant::now();
-        if queued + state.wait(&integration) > deadline {
+        if queued + state.wait_from_now(&integration) > deadline {
             return Err(Refused::Full);
         }
         let mut gave_way = Vec::new();
@@ -115,7 +115,10 @@ impl Queue {
             let by_bytes = state.requests < self.limits.requests;
             match state.give_way(&integration, size, by_bytes) {
                 Some(entry) => gave_way.push(entry),
-                None => return Err(Refused::Full),
+                None => {
+                    state.put_back(gave_way);
+                    return Err(Refused::Full);
+                }
             }
         }
         state.requests += 1;
@@ -141,7 +144,7 @@ impl Queue {
         self.state().admit(integration, self.limits.requests, deadline)
     }
 
-    /// As [`Queue::check`], and keeps a place for it: no more are worked on than there is room for.
+    /// As [`Queue::check`], and keeps a place for it: one integration has no more of them worked on than there is room for.
     ///
     /// # Errors
     /// The queue is full or closed.

@@ -89,7 +89,7 @@ impl Router {
             tracing::debug!(tenant = %tenant_id, "no rule tells anybody of an incident");
             self.app.metrics.delivery.unrouted();
         }
-        let watched = !plan.watches.is_empty();
+        let watched = !plan.watches.is_empty() || !plan.begun.is_empty();
         for (why, count) in held {
             self.app.metrics.delivery.held(why, count);
         }

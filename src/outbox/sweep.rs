@@ -19,8 +19,13 @@ use crate::time::Timestamp;
 const MOST: i64 = 200;
 
 /// Whether a rule has anything to do after its page.
-pub fn is_needed(rule: &Rule) -> bool {
-    !rule.steps.is_empty() || rule.fallback.len() > 1 || rule.events.iter().any(|asked| asked.after.is_some())
+pub fn follows_a_page(rule: &Rule) -> bool {
+    !rule.steps.is_empty() || rule.fallback.len() > 1 || is_timed(rule)
+}
+
+/// Whether a rule tells of what lasts, which may become worse, and its business, meanwhile.
+pub fn is_timed(rule: &Rule) -> bool {
+    rule.events.iter().any(|asked| asked.after.is_some())
 }
 
 /// What is to be written for the watches that are due, and whether there may be more of them.
@@ -63,9 +68,9 @@ impl Sweep<'_, '_> {
         let deliveries: Vec<Told<'_>> = rule.rule.reaches().into_iter().filter_map(|id| self.standing(id, since)).collect();
         let page =
             Page { since, acknowledged_at: self.row.acknowledged_at.map(Timestamp), resolved_at: None, deliveries: &deliveries };
-        // A rule that tells of no pages has no steps of one.
-        let pages = rule.rule.events.iter().any(|asked| asked.occasion == Occasion::Triggered);
-        let due = if pages { rule.rule.due(&page, self.now) } else { Due::default() };
+        // What a rule has not paged for has no steps.
+        let paged = watch.done().contains(Occasion::Triggered.as_str());
+        let due = if paged { rule.rule.due(&page, self.now) } else { Due::default() };
         for id in &due.destinations {
             self.tell(id, Occasion::Triggered, Vec::new());
         }
@@ -82,10 +87,10 @@ impl Sweep<'_, '_> {
         }
     }
 
-    /// What became of telling a destination of this page.
+    /// What became of telling a destination of this page, by whichever rule.
     fn standing<'i>(&self, id: &'i str, since: Timestamp) -> Option<Told<'i>> {
         let usable = self.context.snapshot.destinations.get(id).is_some_and(|destination| destination.enabled);
-        if !usable {
+        if !usable || plan::is_about(self.context.snapshot, self.row).as_deref() == Some(id) {
             return Some(Told { destination: id, at: since, progress: Progress::Failed });
         }
         let held = self.threads.iter().any(|thread| thread.destination_id == id && thread.held_until.is_some());
@@ -93,7 +98,11 @@ impl Sweep<'_, '_> {
             return Some(Told { destination: id, at: since, progress: Progress::Underway });
         }
         let page = Occasion::Triggered.as_str();
-        let told = self.told.iter().filter(|told| told.destination_id == id && told.event == page && told.created_at >= since.0);
+        // A page anew is one for the steps too; who is told at once has heard of it by the router.
+        let at_once = self.rule.rule.at_once().any(|first| first == id);
+        let of_page =
+            |told: &&Standing| told.destination_id == id && told.event == page && (at_once || told.created_at >= since.0);
+        let told = self.told.iter().filter(of_page);
         let last = told.max_by_key(|told| told.created_at)?;
         let progress = match last.status.as_str() {
             "delivered" => Progress::Delivered,
@@ -106,7 +115,7 @@ impl Sweep<'_, '_> {
     /// Tells what has lasted as long as the rule says; when the next of it will have.
     fn timed(&mut self, watch: &mut Watch) -> Option<Timestamp> {
         let rule = Arc::clone(self.rule);
-        let mut done: Vec<String> = serde_json::from_str(&watch.state).unwrap_or_default();
+        let mut done = watch.done();
         let mut next: Option<Timestamp> = None;
         for asked in &rule.rule.events {
             let Some(after) = asked.after else { continue };
@@ -124,7 +133,7 @@ impl Sweep<'_, '_> {
                 next = Some(next.map_or(at, |next| next.min(at)));
                 continue;
             }
-            done.push(word);
+            done.insert(word);
             let mut whole = message::of_incident(self.context, self.row, asked.occasion, self.now);
             if let Some(incident) = &mut whole.incident {
                 incident.details = Some(message::details(self.row));
@@ -136,7 +145,7 @@ impl Sweep<'_, '_> {
                 }
             }
         }
-        watch.state = serde_json::to_string(&done).unwrap_or_else(|_| "[]".to_owned());
+        watch.set_done(&done);
         next
     }
 

@@ -10,7 +10,7 @@ use crate::event::Severity;
 /// Something that happened, as a rule sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
-    /// What is to be told, as it is now.
+    /// What is to be told: as it is now, but as severe as it was when this happened.
     pub message: &'a Message,
     /// How long it has lasted: there for [`Occasion::OpenFor`] and [`Occasion::UnacknowledgedFor`].
     pub after: Option<Duration>,

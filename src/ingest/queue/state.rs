@@ -39,12 +39,18 @@ impl Fifo {
 }
 
 impl State {
-    /// How long one more of this integration would wait: behind its own, and behind as many of every other in turn.
-    pub(super) fn wait(&self, integration: &str) -> Duration {
-        let own = self.fifos.get(integration).map_or(0, Fifo::all);
+    /// How long one more of this integration, which has `own` before it, would wait where `all` are before everybody: behind its own, and
+    /// behind as many of every other in turn.
+    fn wait(&self, own: usize, all: usize) -> Duration {
         let others = self.ring.len();
-        let before = (self.requests + self.places).min((own + 1).saturating_mul(others + 1));
+        let before = all.min((own + 1).saturating_mul(others + 1));
         Duration::try_from_secs_f64(before as f64 * self.pace).unwrap_or_default()
+    }
+
+    /// How long what is handed in now would wait: what is still read comes after it.
+    pub(super) fn wait_from_now(&self, integration: &str) -> Duration {
+        let own = self.fifos.get(integration).map_or(0, |fifo| fifo.entries.len());
+        self.wait(own, self.requests)
     }
 
     /// Whether one more of `integration` is let in where `limit` requests are the bound.
@@ -52,14 +58,15 @@ impl State {
         if self.closed {
             return Err(Refused::Closed);
         }
-        let full = self.requests + self.places >= limit && !self.others_have_more(integration);
-        if full || Instant::now() + self.wait(integration) > deadline { Err(Refused::Full) } else { Ok(()) }
-    }
-
-    /// Whether another has more than `integration` would have with one more, so that it would make room.
-    fn others_have_more(&self, integration: &str) -> bool {
-        let own = self.fifos.get(integration).map_or(0, Fifo::all) + 1;
-        self.fifos.values().any(|fifo| fifo.all() > own)
+        let own = self.fifos.get(integration).map_or(0, Fifo::all);
+        let full = if self.requests >= limit {
+            self.heaviest(integration, 0, false).is_none()
+        } else {
+            // Of what is still read nothing gives way; but who reads most keeps nobody out.
+            self.requests + self.places >= limit && self.fifos.values().all(|fifo| fifo.all() <= own + 1)
+        };
+        let wait = self.wait(own, self.requests + self.places);
+        if full || Instant::now() + wait > deadline { Err(Refused::Full) } else { Ok(()) }
     }
 
     /// Forgets an integration of which nothing waits and nothing is read.
@@ -87,6 +94,17 @@ impl State {
         self.requests = self.requests.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(entry.size);
         Some(entry)
+    }
+
+    /// Puts back what gave way for nothing, the last first.
+    pub(super) fn put_back(&mut self, gave_way: Vec<Entry>) {
+        for entry in gave_way.into_iter().rev() {
+            self.requests += 1;
+            self.bytes += entry.size;
+            let fifo = self.fifos.entry(Arc::clone(&entry.submission.integration_id)).or_default();
+            fifo.bytes += entry.size;
+            fifo.entries.push_back(entry);
+        }
     }
 }
 

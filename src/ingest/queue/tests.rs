@@ -126,6 +126,38 @@ fn bytes_are_bounded_too_but_one_request_always_has_room() {
 }
 
 #[test]
+fn what_gives_way_for_nothing_keeps_its_place() {
+    let queue = Queue::new(Limits { requests: 100, bytes: 100_000 });
+    let flood: Vec<_> = (0..3)
+        .map(|number| {
+            let mut one = heavy("int_flood", 30_000);
+            one.items = vec![item(Action::Trigger, &number.to_string())];
+            push(&queue, one)
+        })
+        .collect();
+    let before = queue.depth();
+    // One of thirty would do for the first half of it, and nothing for the second.
+    assert!(matches!(queue.push(heavy("int_b", 80_000), later()), Err(Refused::Full)));
+    assert_eq!((queue.depth().requests, queue.depth().bytes), (before.requests, before.bytes));
+    assert_eq!(keys(&batch_of(&queue)), ["0", "1", "2"]);
+    drop(flood);
+}
+
+#[test]
+fn what_is_read_already_does_not_wait_for_what_is_still_read() {
+    let queue = Arc::new(Queue::new(ROOMY));
+    let flood = Arc::from("int_flood");
+    let reading: Vec<_> = (0..100).map(|_| queue.enter(&flood, later()).unwrap()).collect();
+    for _ in 0..200 {
+        queue.served(1, Duration::from_millis(10));
+    }
+    let soon = || Instant::now() + Duration::from_millis(500);
+    assert!(queue.enter(&flood, soon()).is_err(), "a second of work is before it");
+    assert!(queue.push(request("int_flood", "first"), soon()).is_ok());
+    drop(reading);
+}
+
+#[test]
 fn draining_takes_everything_however_much_it_is() {
     let queue = Queue::new(ROOMY);
     let receivers: Vec<_> = (0..BATCH_REQUESTS * 2 + 1).map(|n| push(&queue, request("int_a", &n.to_string()))).collect();

@@ -19,6 +19,7 @@ use crate::store::outbox::Thread;
 use crate::store::outbox::route::{Notice, Plan};
 use crate::store::{changes, incidents};
 use crate::time::Timestamp;
+pub use routes::is_about;
 pub use tell::united;
 
 /// What was read to decide.
@@ -120,7 +121,7 @@ impl Planner<'_, '_> {
         self.by_threads(&mut routes);
         if self.occasion == Occasion::Triggered && routes.is_empty() {
             self.planned.unrouted.push(self.notice.tenant_id.clone());
-            let about = self.is_about(&row);
+            let about = is_about(self.facts.context.snapshot, &row);
             let takes = |id: &str| about.as_deref() != Some(id);
             let default = self.destinations().find(|(id, found)| found.is_default && found.enabled && takes(id));
             if let Some((id, _)) = default {

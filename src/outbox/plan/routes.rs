@@ -1,6 +1,6 @@
 //! Who is told: by the rules of today, and by the way that the page of an incident went.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Planner, Route};
@@ -31,17 +31,24 @@ impl Planner<'_, '_> {
                 self.leave(Some(&rule), None, || "what follows a page goes to whom it was told".to_owned());
                 continue;
             }
-            if self.occasion == Occasion::Triggered && rule.rule.enabled && sweep::is_needed(&rule.rule) {
-                self.watch(&rule);
-            }
             let seen = Seen { message: &whole, after: None, paged: self.has_paged(&rule.id) };
             let (occasion, notes) = match rule.rule.wants(&seen, &judged) {
                 Answer::Yes { occasion, notes } => (occasion, notes),
                 Answer::No(reason) => {
+                    if self.occasion == Occasion::Triggered && rule.rule.enabled && sweep::is_timed(&rule.rule) {
+                        self.planned.plan.begun.extend(self.watch(&rule, BTreeSet::new()));
+                    }
                     self.leave(Some(&rule), None, || reason.to_string());
                     continue;
                 }
             };
+            if occasion == Occasion::Triggered && sweep::follows_a_page(&rule.rule) {
+                let watch = self.watch(&rule, BTreeSet::from([occasion.as_str().to_owned()]));
+                // What pages all anew begins the rule's steps anew.
+                let anew = self.occasion == Occasion::Triggered;
+                let plan = &mut self.planned.plan;
+                if anew { plan.watches.extend(watch) } else { plan.begun.extend(watch) }
+            }
             let mut fresh = self.reached(&rule, row);
             // Who knows of the incident is told what happened by the way of its page.
             fresh.retain(|id| !pages || self.occasion == Occasion::Triggered || !self.follows(id));
@@ -61,24 +68,24 @@ impl Planner<'_, '_> {
         routes
     }
 
-    /// Has the rule look at the incident again as time goes by.
-    fn watch(&mut self, rule: &Arc<StoredRule>) {
-        let Some(incident_id) = self.notice.incident_id else { return };
-        let quiet = quiet_until(&rule.rule.quiet_windows, self.facts.now);
-        let since = quiet.unwrap_or(self.facts.now);
-        self.planned.plan.watches.push(Watch {
+    /// Has the rule look at the incident again as time goes by; `done` is what it has told.
+    fn watch(&self, rule: &Arc<StoredRule>, done: BTreeSet<String>) -> Option<Watch> {
+        let since = quiet_until(&rule.rule.quiet_windows, self.facts.now).unwrap_or(self.facts.now);
+        let mut watch = Watch {
             rule_id: rule.id.to_string(),
-            incident_id,
+            incident_id: self.notice.incident_id?,
             tenant_id: self.notice.tenant_id.clone(),
             started_at: since.0,
             due_at: since.0,
-            state: "[]".to_owned(),
-        });
+            state: String::new(),
+        };
+        watch.set_done(&done);
+        Some(watch)
     }
 
     /// The destinations that a rule tells at once, of those that are there and are told anything.
     fn reached(&mut self, rule: &Arc<StoredRule>, row: Option<&incidents::Incident>) -> Vec<Arc<str>> {
-        let about = row.and_then(|row| self.is_about(row));
+        let about = row.and_then(|row| is_about(self.facts.context.snapshot, row));
         let destinations = &self.facts.context.snapshot.destinations;
         let mut reached = Vec::new();
         for id in rule.rule.at_once() {
@@ -95,13 +102,6 @@ impl Planner<'_, '_> {
             self.leave(Some(rule), Some(id), || why.to_owned());
         }
         reached
-    }
-
-    /// The destination that an incident of our own is about: it is not told that it does not work.
-    pub(super) fn is_about(&self, row: &incidents::Incident) -> Option<String> {
-        let integration = self.facts.context.snapshot.integrations.get(row.integration_id.as_str())?;
-        let key = row.dedup_key.strip_prefix("destination:")?;
-        (integration.kind == OWN).then(|| key.to_owned())
     }
 
     fn has_paged(&self, rule_id: &str) -> bool {
@@ -146,4 +146,11 @@ impl Planner<'_, '_> {
 /// Reads them again.
 fn wants(text: &str) -> Vec<Occasion> {
     text.split(',').filter_map(Occasion::parse).collect()
+}
+
+/// The destination that an incident of our own is about: it is not told that it does not work.
+pub fn is_about(snapshot: &Snapshot, row: &incidents::Incident) -> Option<String> {
+    let integration = snapshot.integrations.get(row.integration_id.as_str())?;
+    let key = row.dedup_key.strip_prefix("destination:")?;
+    (integration.kind == OWN).then(|| key.to_owned())
 }

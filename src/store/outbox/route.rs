@@ -46,6 +46,8 @@ pub struct Plan {
     pub pages: Vec<Page>,
     /// Incidents to look at again; they replace what there was.
     pub watches: Vec<Watch>,
+    /// Incidents that a rule begins to look at again; what it has done there already stays done.
+    pub begun: Vec<Watch>,
     /// Those that are over: rule and incident.
     pub unwatched: Vec<(String, i64)>,
     /// Incidents that are over, and not looked at again by any rule.
@@ -185,7 +187,9 @@ pub fn write(conn: &mut Conn, plan: &Plan) -> Result<()> {
     insert!(conn, "pages (rule_id, integration_id, dedup_key, paged_at)", &plan.pages, |row| [
         Text: row.rule_id.as_str(), Text: row.integration_id.as_str(), Text: row.dedup_key.as_str(), Int: row.paged_at,
     ], "ON CONFLICT (rule_id, integration_id, dedup_key) DO UPDATE SET paged_at = excluded.paged_at");
-    insert!(conn, "watches (rule_id, incident_id, tenant_id, started_at, due_at, state)", &plan.watches, |row| [
+    let mut watched = begun(conn, &plan.begun)?;
+    watched.extend_from_slice(&plan.watches);
+    insert!(conn, "watches (rule_id, incident_id, tenant_id, started_at, due_at, state)", &watched, |row| [
         Text: row.rule_id.as_str(), Int: row.incident_id, Text: row.tenant_id.as_str(), Int: row.started_at, Int: row.due_at,
         Text: row.state.as_str(),
     ], "ON CONFLICT (rule_id, incident_id) DO UPDATE SET started_at = excluded.started_at, due_at = excluded.due_at, \
@@ -200,4 +204,21 @@ pub fn write(conn: &mut Conn, plan: &Plan) -> Result<()> {
         diesel::delete(outbox::table.filter(outbox::id.eq_any(done))).execute(conn)?;
     }
     Ok(())
+}
+
+/// What is news of these, with what was done already: a page that a rule has paged before begins nothing anew.
+fn begun(conn: &mut Conn, begun: &[Watch]) -> Result<Vec<Watch>> {
+    let mut news = Vec::new();
+    for watch in begun {
+        let known = watches::table.find((&watch.rule_id, watch.incident_id)).select(Watch::as_select());
+        let before = known.first(conn).optional()?.map(|known| known.done());
+        let mut done = watch.done();
+        if before.as_ref().is_none_or(|before| !done.is_subset(before)) {
+            done.extend(before.unwrap_or_default());
+            let mut watch = watch.clone();
+            watch.set_done(&done);
+            news.push(watch);
+        }
+    }
+    Ok(news)
 }

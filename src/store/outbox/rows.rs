@@ -1,5 +1,7 @@
 //! The rows, as they are read and written.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 
 use crate::store::numbered::DeliveryId;
@@ -187,6 +189,18 @@ pub struct Watch {
     pub due_at: i64,
     /// What was done so far, JSON.
     pub state: String,
+}
+
+impl Watch {
+    /// What was done so far: the events that were told, as rules name them.
+    pub fn done(&self) -> BTreeSet<String> {
+        serde_json::from_str(&self.state).unwrap_or_default()
+    }
+
+    /// Notes what was done so far.
+    pub fn set_done(&mut self, done: &BTreeSet<String>) {
+        self.state = serde_json::to_string(done).unwrap_or_else(|_| "[]".to_owned());
+    }
 }
 
 /// One attempt.

@@ -11,6 +11,7 @@ use crate::support::{Callbox, Database, eventually};
 on_both!(a_floor_that_is_passed_later_pages_then);
 on_both!(what_became_worse_before_it_was_told_pages_once);
 on_both!(steps_go_on_until_somebody_acknowledges);
+on_both!(steps_are_of_what_a_rule_pages_for);
 on_both!(fallback_goes_on_where_nothing_was_delivered);
 on_both!(what_is_open_for_long_is_told);
 on_both!(quiet_hours_end_with_how_things_stand);
@@ -107,6 +108,47 @@ async fn steps_go_on_until_somebody_acknowledges(database: Database) {
     let all = service.api().get("/api/v1/deliveries").await.body;
     assert_eq!(told(&first, "seen"), ["incident.triggered", "incident.acknowledged"], "{all:#}");
     assert_eq!(told(&second, "seen"), [""; 0], "it was acknowledged in time");
+}
+
+async fn steps_are_of_what_a_rule_pages_for(database: Database) {
+    let service = start(&database).await;
+    let (first, one) = unknown(&service, "first").await;
+    let (second, two) = unknown(&service, "second").await;
+    let (shared, three) = unknown(&service, "shared").await;
+    let events = ["incident.triggered", "incident.updated", "incident.resolved"];
+    rule(&service, json!({"name": "all", "destinations": [three], "events": events})).await;
+    let chain = json!({
+        "name": "chain", "destinations": [one, three], "steps": [{"after": "1s", "destinations": [two]}], "severity_floor": "warning",
+    });
+    rule(&service, chain).await;
+    let other = service.api().integration("events", "other").await;
+    let elsewhere = json!({
+        "name": "elsewhere", "integrations": [other.id], "fallback": [[one], [two]], "fallback_after": "5s",
+    });
+    rule(&service, elsewhere).await;
+    let tool = sender(&service).await;
+    send_with(&service, &tool, "trigger", "small", "info").await;
+    send_with(&service, &tool, "trigger", "grows", "info").await;
+    send_with(&service, &tool, "trigger", "large", "error").await;
+    // The steps of what came last were looked at: those of what came first would have been.
+    expect(&second, "large", &["incident.triggered"]).await;
+    for (receiver, key) in [(&first, "small"), (&second, "small"), (&first, "grows"), (&second, "grows")] {
+        assert_eq!(told(receiver, key), [""; 0], "{key}");
+    }
+    // No page for who knows of it; for the chain it is one.
+    send_with(&service, &tool, "trigger", "grows", "warning").await;
+    expect(&first, "grows", &["incident.triggered"]).await;
+    expect(&second, "grows", &["incident.triggered"]).await;
+    let all: [(&str, &[&str]); 3] = [
+        ("small", &["incident.triggered", "incident.resolved"]),
+        ("grows", &["incident.triggered", "incident.updated", "incident.resolved"]),
+        ("large", &["incident.triggered", "incident.resolved"]),
+    ];
+    for (key, events) in all {
+        send(&service, &tool, "resolve", key).await;
+        expect(&shared, key, events).await;
+    }
+    assert_eq!((told(&first, "small"), told(&second, "small")), (Vec::new(), Vec::new()));
 }
 
 async fn fallback_goes_on_where_nothing_was_delivered(database: Database) {

@@ -67,7 +67,7 @@ async fn callers(api: &Api, key: &str, wave: usize) -> Vec<(String, u16)> {
     for caller in callers {
         let ((status, after), dedup_key) = caller.await.unwrap();
         assert!([202, 503].contains(&status), "{status}");
-        assert!(after < Duration::from_secs(1), "{status} after {after:?}");
+        assert!(after < Duration::from_secs(10), "{status} after {after:?}");
         answers.push((dedup_key, status));
     }
     answers
