@@ -21,6 +21,8 @@ pub(super) struct State {
     pub(super) places: usize,
     /// Seconds that serving one request took lately.
     pub(super) pace: f64,
+    /// Whether the batch that was taken last left something waiting.
+    pub(super) left_some: bool,
     pub(super) closed: bool,
 }
 
@@ -128,5 +130,6 @@ pub(super) fn batch(state: &mut State) -> Vec<Entry> {
         bytes += entry.size;
         taken.push(entry);
     }
+    state.left_some = state.requests > 0;
     taken
 }

@@ -148,9 +148,7 @@ fn what_is_read_already_does_not_wait_for_what_is_still_read() {
     let queue = Arc::new(Queue::new(ROOMY));
     let flood = Arc::from("int_flood");
     let reading: Vec<_> = (0..100).map(|_| queue.enter(&flood, later()).unwrap()).collect();
-    for _ in 0..200 {
-        queue.served(1, Duration::from_millis(10));
-    }
+    busy(&queue, Duration::from_millis(100));
     let soon = || Instant::now() + Duration::from_millis(500);
     assert!(queue.enter(&flood, soon()).is_err(), "a second of work is before it");
     assert!(queue.push(request("int_flood", "first"), soon()).is_ok());
@@ -246,12 +244,35 @@ fn a_full_queue_counts_bytes_where_bytes_are_what_fills_it() {
     drop(small);
 }
 
+/// Has served batches of ten in this time lately, none of which took all that waited.
+fn busy(queue: &Queue, batch: Duration) {
+    let waiting: Vec<_> = (0..BATCH_REQUESTS + 1).map(|number| push(queue, request("int_busy", &number.to_string()))).collect();
+    assert_eq!(batch_of(queue).len(), BATCH_REQUESTS);
+    for _ in 0..200 {
+        queue.served(10, batch);
+    }
+    assert_eq!(batch_of(queue).len(), 1);
+    drop(waiting);
+}
+
+#[test]
+fn a_slow_commit_of_few_refuses_no_burst() {
+    let queue = Arc::new(Queue::new(ROOMY));
+    for number in 0..200 {
+        drop(push(&queue, request("int_a", &number.to_string())));
+        assert_eq!(batch_of(&queue).len(), 1);
+        queue.served(1, Duration::from_millis(20));
+    }
+    // Each of them took 20 ms, and so will two or three batches of all of these.
+    let soon = Instant::now() + Duration::from_millis(500);
+    let burst: Vec<_> = (0..600).map(|number| queue.push(request("int_a", &number.to_string()), soon)).collect();
+    assert!(burst.iter().all(Result::is_ok));
+}
+
 #[test]
 fn what_cannot_be_served_in_time_is_refused_at_once() {
     let queue = Queue::new(ROOMY);
-    for _ in 0..200 {
-        queue.served(10, Duration::from_millis(100));
-    }
+    busy(&queue, Duration::from_millis(100));
     let soon = || Instant::now() + Duration::from_millis(500);
     let mut waiting = Vec::new();
     let refused = (0..100).find(|number| match queue.push(request("int_flood", &format!("flood-{number}")), soon()) {
@@ -285,11 +306,14 @@ fn what_would_be_refused_is_known_before_the_work() {
     assert_eq!(queue.depth().requests, 2, "what is read does not wait yet");
     drop(place);
     assert!(enter(&flood).is_ok(), "a place that is given back is free");
-    queue.served(1, Duration::from_secs(100));
-    let soon = Instant::now() + Duration::from_millis(500);
-    assert!(matches!(queue.enter(&other, soon), Err(Refused::Full)), "not in time");
     queue.close();
     assert!(matches!(enter(&other), Err(Refused::Closed)));
+    drop(waiting);
+    let slow = Arc::new(Queue::new(ROOMY));
+    busy(&slow, Duration::from_secs(1_000));
+    let waiting = push(&slow, request("int_flood", "0"));
+    let soon = Instant::now() + Duration::from_millis(500);
+    assert!(matches!(slow.enter(&other, soon), Err(Refused::Full)), "not in time");
     drop(waiting);
 }
 
