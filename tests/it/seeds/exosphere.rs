@@ -78,6 +78,12 @@ async fn rules_are_made_read_changed_and_deleted(database: Database) {
     // A rule that is off tells nobody.
     let tool = sender(&service).await;
     send(&service, &tool, "trigger", "off").await;
+    // It is the rules of the moment in which somebody is to be told that count.
+    eventually(async || {
+        let incident = api.get("/api/v1/incidents").await.body["items"][0].clone();
+        if incident["unrouted"] == json!(true) { Ok(()) } else { Err(incident.to_string()) }
+    })
+    .await;
     assert_eq!(api.patch(&path, &json!({"enabled": true})).await.status, 200);
     send(&service, &tool, "trigger", "on").await;
     let seen = receiver.wait(1).await;
