@@ -58,8 +58,9 @@ async fn what_waits_for_a_disabled_destination_goes_out_when_it_is_enabled(datab
     let api = service.api();
     let path = format!("/api/v1/destinations/{id}");
     assert_eq!(api.patch(&path, &json!({"enabled": false})).await.status, 200);
-    send(&service, &tool, "resolve", "disk").await;
     send(&service, &tool, "trigger", "unseen").await;
+    // In this order: once this waits, the other has been dealt with.
+    send(&service, &tool, "resolve", "disk").await;
     let waiting = eventually(async || {
         let list = api.get("/api/v1/deliveries?status=pending").await.body;
         if list["items"].as_array().is_some_and(|items| items.len() == 1) { Ok(list) } else { Err(list.to_string()) }
