@@ -1,5 +1,6 @@
 //! What time alone brings about: the steps of a rule, the next place of its fallback, and how long an incident is open.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::message::{self, Context};
@@ -34,9 +35,15 @@ pub fn is_timed(rule: &Rule) -> bool {
 /// A query failed.
 pub fn sweep(conn: &mut Conn, context: &Context<'_>, now: Timestamp) -> Result<(Plan, bool)> {
     let due = route::watches_due(conn, now.0, MOST)?;
-    let more = due.len() >= usize::try_from(MOST).unwrap_or(usize::MAX);
+    let mut more = due.len() >= usize::try_from(MOST).unwrap_or(usize::MAX);
     let mut plan = Plan::default();
+    let mut seen = HashSet::new();
     for watch in due {
+        // What one rule has told by now, the next one must find: an incident has one rule a turn.
+        if !seen.insert(watch.incident_id) {
+            more = true;
+            continue;
+        }
         let rules = context.snapshot.rules.get(watch.tenant_id.as_str());
         let rule = rules.into_iter().flatten().find(|rule| *rule.id == *watch.rule_id && rule.rule.enabled);
         let row = read::incidents(conn, &[watch.incident_id])?.pop().filter(|row| row.resolved_at.is_none());
@@ -176,6 +183,16 @@ impl Sweep<'_, '_> {
                 self.plan.deliveries.push(new);
             }
         }
-        self.plan.threads.push(thread);
+        self.keep(thread);
+    }
+
+    /// The thread as it is from now on, once in the plan however often it is told.
+    fn keep(&mut self, thread: Thread) {
+        for threads in [&mut self.threads, &mut self.plan.threads] {
+            match threads.iter_mut().find(|have| have.destination_id == thread.destination_id && have.subject == thread.subject) {
+                Some(have) => have.clone_from(&thread),
+                None => threads.push(thread.clone()),
+            }
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What the router reads and writes.
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use diesel::{QueryableByName, sql_query};
@@ -184,11 +186,17 @@ pub fn write(conn: &mut Conn, plan: &Plan) -> Result<()> {
     ], "ON CONFLICT (destination_id, subject) DO UPDATE SET wants = excluded.wants, \
          due_at = COALESCE(threads.due_at, excluded.due_at), held_until = excluded.held_until, held_by = excluded.held_by, \
          updated_at = excluded.updated_at");
-    insert!(conn, "pages (rule_id, integration_id, dedup_key, paged_at)", &plan.pages, |row| [
+    // A key once in a statement, the last one of it: PostgreSQL takes no row twice in one that updates.
+    let key = |page: &Page| (page.rule_id.clone(), page.integration_id.clone(), page.dedup_key.clone());
+    let pages: BTreeMap<_, _> = plan.pages.iter().map(|page| (key(page), page)).collect();
+    let pages: Vec<&Page> = pages.into_values().collect();
+    insert!(conn, "pages (rule_id, integration_id, dedup_key, paged_at)", &pages, |row| [
         Text: row.rule_id.as_str(), Text: row.integration_id.as_str(), Text: row.dedup_key.as_str(), Int: row.paged_at,
     ], "ON CONFLICT (rule_id, integration_id, dedup_key) DO UPDATE SET paged_at = excluded.paged_at");
-    let mut watched = begun(conn, &plan.begun)?;
-    watched.extend_from_slice(&plan.watches);
+    let begun = begun(conn, &plan.begun)?;
+    let watched = begun.iter().chain(&plan.watches);
+    let watched: BTreeMap<_, _> = watched.map(|watch| ((watch.rule_id.as_str(), watch.incident_id), watch)).collect();
+    let watched: Vec<&Watch> = watched.into_values().collect();
     insert!(conn, "watches (rule_id, incident_id, tenant_id, started_at, due_at, state)", &watched, |row| [
         Text: row.rule_id.as_str(), Int: row.incident_id, Text: row.tenant_id.as_str(), Int: row.started_at, Int: row.due_at,
         Text: row.state.as_str(),
@@ -208,10 +216,16 @@ pub fn write(conn: &mut Conn, plan: &Plan) -> Result<()> {
 
 /// What is news of these, with what was done already: a page that a rule has paged before begins nothing anew.
 fn begun(conn: &mut Conn, begun: &[Watch]) -> Result<Vec<Watch>> {
-    let mut news = Vec::new();
+    let mut news: Vec<Watch> = Vec::new();
     for watch in begun {
-        let known = watches::table.find((&watch.rule_id, watch.incident_id)).select(Watch::as_select());
-        let before = known.first(conn).optional()?.map(|known| known.done());
+        let same = |other: &&Watch| other.rule_id == watch.rule_id && other.incident_id == watch.incident_id;
+        let before = match news.iter().rfind(same) {
+            Some(earlier) => Some(earlier.done()),
+            None => {
+                let known = watches::table.find((&watch.rule_id, watch.incident_id)).select(Watch::as_select());
+                known.first(conn).optional()?.map(|known| known.done())
+            }
+        };
         let mut done = watch.done();
         if before.as_ref().is_none_or(|before| !done.is_subset(before)) {
             done.extend(before.unwrap_or_default());

@@ -14,6 +14,7 @@ mod nodes;
 mod order;
 mod preview;
 mod rules;
+mod together;
 mod views;
 
 use serde_json::{Value, json};
