@@ -185,10 +185,20 @@ const DIGITS: [u8; 256] = {
 
 fn decode(text: &str) -> Option<u128> {
     let digits = <&[u8; 26]>::try_from(text.as_bytes()).ok()?;
-    let digit = |byte: &u8| DIGITS.get(usize::from(*byte)).copied().filter(|digit| *digit < 32);
+    let (first, rest) = digits.split_first()?;
+    let digit = |byte: &u8| DIGITS.get(usize::from(*byte)).copied().unwrap_or(255);
     // 26 digits have 130 bits.
-    digits.first().and_then(digit).filter(|first| *first < 8)?;
-    digits.iter().try_fold(0u128, |value, byte| Some((value << 5) | u128::from(digit(byte)?)))
+    let first = Some(digit(first)).filter(|first| *first < 8)?;
+    // In pieces that a register holds, and the check at the end: this is done for each row that is written.
+    let (high, low) = rest.split_at(13);
+    let piece = |bytes: &[u8]| {
+        bytes.iter().fold((0u64, 0u8), |(value, all), byte| ((value << 5) | u64::from(digit(byte) & 31), all | digit(byte)))
+    };
+    let ((middle, seen), (last, also)) = (piece(high.get(1..)?), piece(low));
+    let second = high.first().map(digit)?;
+    let valid = (seen | also | second) < 32;
+    let top = (u128::from(first) << 5) | u128::from(second);
+    valid.then(|| (top << 120) | (u128::from(middle) << 60) | u128::from(last))
 }
 
 #[cfg(test)]

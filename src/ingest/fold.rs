@@ -9,6 +9,8 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+
 use super::submission::{DUPLICATE, Effect, EventReceipt, Posted, Receipt, Submission};
 use crate::event::{ChangeEvent, Severity};
 use crate::id::{self, Kind};
@@ -46,23 +48,25 @@ impl Slot {
 /// A batch being folded.
 #[derive(Default)]
 pub struct Fold<'a> {
-    slots: HashMap<Key, Slot>,
+    /// In the order in which they were first met: what is opened is nearly sorted by its id.
+    slots: IndexMap<Key, Slot>,
     rows: Rows<'a>,
     /// Open catch-all incidents by integration, for those that the batch may add to.
     catch_alls: HashMap<Arc<str>, i64>,
 }
 
 impl<'a> Fold<'a> {
-    /// A batch that met this, and these numbers of open catch-alls.
-    pub fn new(met: Met, catch_alls: HashMap<Arc<str>, i64>) -> Self {
-        let mut slots: HashMap<Key, Slot> = HashMap::with_capacity(met.open.len());
+    /// A batch of so many keys that met this, and these numbers of open catch-alls.
+    pub fn new(keys: usize, met: Met, catch_alls: HashMap<Arc<str>, i64>) -> Self {
+        let mut slots: IndexMap<Key, Slot> = IndexMap::with_capacity(keys);
         for (key, incident) in met.open {
             slots.insert(key, Slot::of(KeyState { open: Some(incident), tombstone: None }));
         }
         for (key, tombstone) in met.tombstones {
             slots.entry(key).or_default().state.tombstone = Some(tombstone);
         }
-        Self { slots, rows: Rows::default(), catch_alls }
+        let rows = Rows { events: Vec::with_capacity(keys), ..Rows::default() };
+        Self { slots, rows, catch_alls }
     }
 
     /// Adds a key whose state is known.
@@ -253,6 +257,8 @@ impl<'a> Fold<'a> {
 
     /// The rows to write.
     pub fn finish(mut self) -> Rows<'a> {
+        let touched = self.slots.len();
+        self.rows.opened.reserve(touched);
         for (key, slot) in self.slots {
             if !slot.touched {
                 continue;
@@ -268,10 +274,11 @@ impl<'a> Fold<'a> {
             }
         }
         // Ids rise with time: in this order the index grows at its right edge. Updates lock in the order of the keys.
-        self.rows.opened.sort_by(|a, b| a.incident.id.cmp(&b.incident.id));
-        self.rows.updated.sort_by(|a, b| a.key.cmp(&b.key));
-        self.rows.resolved.sort_by(|a, b| a.key.cmp(&b.key));
-        self.rows.tombstones.sort_by(|a, b| a.key.cmp(&b.key));
+        // (Rows are large, and moved once each where their keys are sorted for them.)
+        self.rows.opened.sort_by_cached_key(|row| id::number(&row.incident.id));
+        self.rows.updated.sort_by_cached_key(|row| row.key.clone());
+        self.rows.resolved.sort_by_cached_key(|row| row.key.clone());
+        self.rows.tombstones.sort_by_cached_key(|row| row.key.clone());
         self.rows
     }
 }

@@ -28,6 +28,13 @@ pub enum Bind<'a> {
     Bytes(&'a [u8]),
 }
 
+impl Bind<'_> {
+    /// Whether it is NULL.
+    pub const fn is_null(&self) -> bool {
+        matches!(self, Self::OptText(None) | Self::OptInt(None))
+    }
+}
+
 /// A column for one placeholder of a PostgreSQL statement over `unnest`.
 #[derive(Debug)]
 pub enum Column<'a> {

@@ -25,7 +25,7 @@ fn stored(of: &str) -> (Key, Incident) {
 }
 
 fn met<'a>(open: Vec<(Key, Incident)>) -> Fold<'a> {
-    Fold::new(Met { open, ..Met::default() }, HashMap::new())
+    Fold::new(8, Met { open, ..Met::default() }, HashMap::new())
 }
 
 fn outcomes(receipts: &[EventReceipt]) -> Vec<Outcome> {
@@ -178,7 +178,7 @@ fn beyond_twenty_catch_alls_share_one_but_those_that_are_open_go_on() {
 #[test]
 fn catch_alls_that_are_open_in_the_store_count() {
     let request = submission("int_1", vec![unmapped("unmapped:1"), unmapped("unmapped:2")]);
-    let mut fold = Fold::new(Met::default(), HashMap::from([(Arc::from("int_1"), CATCH_ALL_MAX - 1)]));
+    let mut fold = Fold::new(1, Met::default(), HashMap::from([(Arc::from("int_1"), CATCH_ALL_MAX - 1)]));
     let receipts = fold.items(&request, &request.items, NOW);
     assert_eq!((receipts[0].dedup_key.as_str(), receipts[1].dedup_key.as_str()), ("unmapped:1", CATCH_ALL_OTHER));
 }

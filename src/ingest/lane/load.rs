@@ -16,7 +16,7 @@ use crate::store::{Conn, Result};
 /// # Errors
 /// A query failed.
 pub fn load<'a>(conn: &mut Conn, batch: &[&'a Submission], purpose: Purpose, recent: Option<&mut Recent>) -> Result<Fold<'a>> {
-    let mut keys: HashSet<Key> = HashSet::new();
+    let mut keys: HashSet<Key> = HashSet::with_capacity(batch.iter().map(|submission| submission.items.len()).sum());
     let mut unmapped: HashSet<&Arc<str>> = HashSet::new();
     // What does nothing unless a certain incident is open: where others write too, the store is asked which is.
     let mut asking: HashSet<&str> = HashSet::new();
@@ -50,8 +50,9 @@ pub fn load<'a>(conn: &mut Conn, batch: &[&'a Submission], purpose: Purpose, rec
             None => true,
         });
     }
+    let all = keys.len() + known.len();
     let keys: Vec<&Key> = keys.iter().collect();
-    let mut fold = Fold::new(ingest::load(conn, &keys, purpose)?, catch_alls);
+    let mut fold = Fold::new(all, ingest::load(conn, &keys, purpose)?, catch_alls);
     known.into_iter().for_each(|(key, state)| fold.remember(key, state));
     Ok(fold)
 }

@@ -200,3 +200,26 @@ fn what_failed_is_read_again() {
         assert!(!beginning(&after, "SELECT").is_empty(), "and was looked up");
     }
 }
+
+/// Keys are looked up by the whole batch at once, in a form in which any of them could be taken for something else.
+#[test]
+fn a_key_of_any_characters_is_found_again() {
+    let long = "k".repeat(255);
+    let keys = ["a\"b\\c", "é😀\u{2028}", "$.a", "[0]", "{}", "null", "123", "1e5", "a'b--", "\\u0041", ". .", &long];
+    for database in databases() {
+        let mut counted = Counted::on(&database);
+        counted.batch(&keys);
+        counted.lane.recent.clear();
+        counted.batch(&keys);
+        for key in keys {
+            assert_eq!(counted.incidents(key), [(true, 2)], "{key:?}");
+        }
+        counted.lane.recent.clear();
+        counted.batch_of(Action::Resolve, &keys);
+        counted.lane.recent.clear();
+        counted.batch(&keys);
+        for key in keys {
+            assert_eq!(counted.incidents(key), [(false, 2), (true, 1)], "{key:?}");
+        }
+    }
+}

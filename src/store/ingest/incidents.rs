@@ -37,20 +37,21 @@ pub(super) fn number(conn: &mut SqliteConnection, opened: &mut [IncidentRow], ne
 }
 
 pub(super) fn insert_incidents(conn: &mut SqliteConnection, rows: &[IncidentRow]) -> Result<()> {
-    insert!(conn, "incidents (id, tenant_id, number, service_id, integration_id, dedup_key, open_key, status, title, first_summary, \
-         severity, source, shown, evidence, event_count, first_seen, last_seen, acknowledged_at, acknowledged_by, resolved_at, \
-         resolved_by, expires_at, reminded_at, previous_incident_id, last_event_id)", rows, |row| [
-        Int: id::number(&row.incident.id), Text: &*row.tenant_id, Int: row.number, Text: row.incident.service_id.as_str(),
-        Text: &*row.key.integration_id, Text: row.key.dedup_key.as_str(),
-        OptText: row.open_key(),
-        Text: row.incident.status.as_str(), Text: row.incident.title.as_str(), OptText: row.first_summary(),
-        Text: row.incident.severity.as_str(), Text: row.incident.source.as_str(), Text: &*row.shown, OptText: row.evidence.as_deref(),
-        Int: row.incident.event_count, Int: row.incident.first_seen.0, Int: row.incident.last_seen.0,
-        OptInt: row.incident.acknowledged_at.map(|at| at.0), OptText: row.incident.acknowledged_by.as_deref(),
-        OptInt: row.incident.resolved_at.map(|at| at.0), OptText: row.incident.resolved_by.as_deref(),
-        OptInt: row.incident.expires_at.map(|at| at.0), OptInt: row.incident.reminded_at.map(|at| at.0),
-        OptInt: row.incident.previous_incident_id.as_deref().map(id::number), Int: id::number(&row.incident.last_event_id),
-    ], "");
+    insert!(conn, "incidents", rows, |row| {
+        id = Int: id::number(&row.incident.id), tenant_id = Text: &*row.tenant_id, number = Int: row.number,
+        service_id = Text: row.incident.service_id.as_str(), integration_id = Text: &*row.key.integration_id,
+        dedup_key = Text: row.key.dedup_key.as_str(), open_key = OptText: row.open_key(), status = Text: row.incident.status.as_str(),
+        title = Text: row.incident.title.as_str(), severity = Text: row.incident.severity.as_str(),
+        source = Text: row.incident.source.as_str(), shown = Text: &*row.shown, evidence = OptText: row.evidence.as_deref(),
+        event_count = Int: row.incident.event_count, first_seen = Int: row.incident.first_seen.0,
+        last_seen = Int: row.incident.last_seen.0, last_event_id = Int: id::number(&row.incident.last_event_id),
+    } rare {
+        first_summary = OptText: row.first_summary(), acknowledged_at = OptInt: row.incident.acknowledged_at.map(|at| at.0),
+        acknowledged_by = OptText: row.incident.acknowledged_by.as_deref(),
+        resolved_at = OptInt: row.incident.resolved_at.map(|at| at.0), resolved_by = OptText: row.incident.resolved_by.as_deref(),
+        expires_at = OptInt: row.incident.expires_at.map(|at| at.0), reminded_at = OptInt: row.incident.reminded_at.map(|at| at.0),
+        previous_incident_id = OptInt: row.incident.previous_incident_id.as_deref().map(id::number),
+    } "");
     Ok(())
 }
 

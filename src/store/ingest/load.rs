@@ -2,6 +2,7 @@
 
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{ExpressionMethods, OptionalExtension, PgConnection, QueryDsl, Queryable, RunQueryDsl, TextExpressionMethods};
+use serde::{Serialize, Serializer};
 
 use super::{Key, SeenRow};
 use crate::event::Severity;
@@ -114,7 +115,7 @@ pub fn load_open(conn: &mut Conn, keys: &[&Key], purpose: Purpose) -> Result<Vec
             statement!(parts [
             // CROSS JOIN fixes the order: the keys outside, the unique index inside.
             concat!("SELECT ", open_columns!(), " FROM json_each("),
-            ") k CROSS JOIN incidents i ON i.integration_id = k.value->>0 AND i.open_key = k.value->>1 WHERE i.open_key IS NOT NULL",
+            ") k CROSS JOIN incidents i ON i.integration_id = k.value AND i.open_key = k.key WHERE i.open_key IS NOT NULL",
         ], vec![Bind::Text(&keys)] => OpenSql)
             .load(conn)?
         }
@@ -186,7 +187,7 @@ fn load_tombstones(conn: &mut Conn, keys: &[&Key]) -> Result<Vec<(Key, Tombstone
             let keys = json_keys(keys);
             statement!(parts [
             "SELECT t.integration_id, t.dedup_key, t.incident_id, t.order_at, t.resolved_at FROM json_each(",
-            ") k CROSS JOIN tombstones t ON t.integration_id = k.value->>0 AND t.dedup_key = k.value->>1",
+            ") k CROSS JOIN tombstones t ON t.integration_id = k.value AND t.dedup_key = k.key",
         ], vec![Bind::Text(&keys)] => TombstoneSql)
         .load(conn)?
         }
@@ -216,9 +217,16 @@ pub fn find_seen(conn: &mut Conn, seen: &SeenRow<'_>, now: Timestamp) -> Result<
     Ok(first.map(|number| id::text(Kind::Request, number)))
 }
 
+/// Keys as a JSON object, the dedup key as the name and its integration as the value, so that SQLite reads both without taking each
+/// apart again; a name may come twice.
 fn json_keys(keys: &[&Key]) -> String {
-    let pairs: Vec<[&str; 2]> = keys.iter().map(|key| [&*key.integration_id, key.dedup_key.as_str()]).collect();
-    serde_json::to_string(&pairs).unwrap_or_else(|_| "[]".to_owned())
+    struct Keys<'a>(&'a [&'a Key]);
+    impl Serialize for Keys<'_> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+            serializer.collect_map(self.0.iter().map(|key| (&key.dedup_key, &*key.integration_id)))
+        }
+    }
+    serde_json::to_string(&Keys(keys)).unwrap_or_else(|_| "{}".to_owned())
 }
 
 fn key_columns<'a>(keys: &[&'a Key]) -> Vec<Column<'a>> {
