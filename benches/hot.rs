@@ -150,7 +150,7 @@ fn submission(number: usize, key: &str) -> Submission {
         headers: String::new(),
         query: String::new(),
         target: None,
-        body: Bytes::from_static(b"{}"),
+        body: Bytes::from_static(b"{}").into(),
         message: None,
     };
     Submission {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde::Serialize;
 
 use super::replay::{Fate, Replaying};
 use crate::event::{Action, ChangeEvent, DedupKey};
 use crate::incident::{Actor, Outcome, Report};
 use crate::store::StoreError;
+use crate::store::body::Kept;
 use crate::time::Timestamp;
 
 /// What became of a request.
@@ -91,7 +91,7 @@ pub struct Ledger {
     /// Method and subpath, where it is no POST to the integration itself.
     pub target: Option<String>,
     /// The body after its content encoding was removed, credentials overwritten.
-    pub body: Bytes,
+    pub body: Kept,
     /// The reason, where there is one.
     pub message: Option<String>,
 }
@@ -247,7 +247,7 @@ impl Submission {
 
     /// Bytes it holds, roughly.
     pub fn size(&self) -> usize {
-        let ledger = self.ledger.as_ref().map_or(0, |ledger| ledger.body.len() + ledger.headers.len());
+        let ledger = self.ledger.as_ref().map_or(0, |ledger| ledger.body.bytes.len() + ledger.headers.len());
         ledger + self.items.len() * 512 + self.changes.len() * 512
     }
 }

@@ -44,7 +44,7 @@ pub fn submission(integration_id: &str, items: Vec<Posted>) -> Submission {
             headers: String::new(),
             query: String::new(),
             target: None,
-            body: Bytes::from_static(b"{}"),
+            body: Bytes::from_static(b"{}").into(),
             message: None,
         }),
         items,

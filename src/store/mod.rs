@@ -6,6 +6,7 @@
 
 // The derive of `Conn` makes items that carry no documentation.
 pub mod audit;
+pub mod body;
 pub mod changes;
 #[allow(missing_docs)]
 pub mod conn;

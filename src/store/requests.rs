@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 
+use super::body::unpacked;
 use super::numbered::{OptEventId, RequestId};
 use super::page::{Listed, Page, containing};
 use super::schema::{events, requests};
@@ -50,6 +51,8 @@ pub struct Content {
     pub target: Option<String>,
     /// The body as received; empty also where it was dropped.
     pub body: Vec<u8>,
+    /// How it is packed in the row; here it never is.
+    body_encoding: Option<String>,
 }
 
 /// What a list is narrowed to.
@@ -151,14 +154,19 @@ fn narrowed<'a>(tenant_id: &'a str, filter: &'a Filter) -> Query<'a> {
 /// One row, whole.
 ///
 /// # Errors
-/// The query failed.
+/// The query failed, or the body in the row is damaged.
 pub fn find(conn: &mut Conn, tenant_id: &str, id: &str) -> Result<Option<(Summary, Content)>> {
-    Ok(requests::table
+    let row: Option<(Summary, Content)> = requests::table
         .filter(requests::tenant_id.eq(tenant_id))
         .filter(requests::id.eq(id::number(id)))
         .select((Summary::as_select(), Content::as_select()))
         .first(conn)
-        .optional()?)
+        .optional()?;
+    row.map(|(summary, mut content)| {
+        content.body = unpacked(content.body, content.body_encoding.take().as_deref())?;
+        Ok((summary, content))
+    })
+    .transpose()
 }
 
 /// One row without what may be large.

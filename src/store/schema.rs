@@ -117,6 +117,7 @@ diesel::table! {
         first_event_id -> Nullable<BigInt>,
         last_event_id -> Nullable<BigInt>,
         body_dropped_at -> Nullable<BigInt>,
+        body_encoding -> Nullable<Text>,
         body -> Binary,
     }
 }

@@ -146,6 +146,8 @@ CREATE TABLE requests (
     last_event_id   BIGINT,
     -- When the body was dropped to make room; the rest of the row stays.
     body_dropped_at BIGINT,
+    -- lz4: the body is packed (block format, its length before it); NULL: it is as it was received.
+    body_encoding   TEXT,
     -- Last, so that a list need not walk a long body's pages to reach what stands behind it.
     body            BYTEA NOT NULL
 );
@@ -455,7 +457,8 @@ CREATE TABLE facts (
 -- spells the attributes in this order, so a type is never changed: a row that needs more gets a new one.
 CREATE TYPE request_row AS (
     id BIGINT, tenant_id TEXT, integration_id TEXT, route TEXT, verdict TEXT, status INTEGER, received_at BIGINT, headers TEXT,
-    query TEXT, target TEXT, message TEXT, first_event_id BIGINT, last_event_id BIGINT, body BYTEA
+    query TEXT, target TEXT, message TEXT, first_event_id BIGINT, last_event_id BIGINT, body_encoding TEXT,
+    body BYTEA
 );
 CREATE TYPE event_row AS (
     id BIGINT, tenant_id TEXT, request_id BIGINT, integration_id TEXT, incident_id BIGINT, previous_event_id BIGINT, action TEXT,

@@ -142,6 +142,8 @@ CREATE TABLE requests (
     last_event_id   BIGINT,
     -- When the body was dropped to make room; the rest of the row stays.
     body_dropped_at BIGINT,
+    -- lz4: the body is packed (block format, its length before it); NULL: it is as it was received.
+    body_encoding   TEXT,
     -- Last, so that a list need not walk a long body's pages to reach what stands behind it.
     body            BLOB NOT NULL
 );

@@ -71,7 +71,7 @@ impl Write {
                     .text(row.target)
                     .text(row.message);
                 to.int(row.first_event_id.as_deref().map(id::number)).int(row.last_event_id.as_deref().map(id::number));
-                to.blob(row.body);
+                to.text(row.body.encoding).blob(&row.body.bytes);
             }),
             events: Records::of(&rows.events, |row, to| {
                 to.int(id::number(&row.id)).text(row.tenant_id).int(row.request_id.map(id::number)).text(row.integration_id);
@@ -147,7 +147,7 @@ impl QueryFragment<Pg> for Write {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql(
             "WITH noted AS (INSERT INTO requests (id, tenant_id, integration_id, route, verdict, status, received_at, headers, \
-             query, target, message, first_event_id, last_event_id, body) SELECT * FROM unnest(",
+             query, target, message, first_event_id, last_event_id, body_encoding, body) SELECT * FROM unnest(",
         );
         out.push_bind_param::<Array<Request>, _>(&self.requests)?;
         out.push_sql(

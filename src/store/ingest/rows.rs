@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::incident::{Incident, Status, Tombstone};
+use crate::store::body::Kept;
 use crate::store::{changes, incidents};
 use crate::time::Timestamp;
 
@@ -39,7 +40,7 @@ pub struct RequestRow<'a> {
     /// Method and subpath, where it is no POST to the integration itself.
     pub target: Option<&'a str>,
     /// The body, credentials overwritten.
-    pub body: &'a [u8],
+    pub body: &'a Kept,
     /// The reason, where there is one.
     pub message: Option<&'a str>,
     /// The first of its events.

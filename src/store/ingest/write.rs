@@ -50,10 +50,10 @@ fn write_each(conn: &mut SqliteConnection, rows: &mut Rows<'_>, next_number: &mu
         id = Int: id::number(row.id), tenant_id = Text: row.tenant_id, integration_id = OptText: row.integration_id,
         route = Text: row.route, verdict = Text: row.verdict, status = Int: i64::from(row.status), received_at = Int: row.received_at.0,
         headers = Text: row.headers, query = Text: row.query, first_event_id = OptInt: row.first_event_id.as_deref().map(id::number),
-        body = Bytes: row.body,
+        body = Bytes: &row.body.bytes,
     } rare {
         target = OptText: row.target, message = OptText: row.message,
-        last_event_id = OptInt: row.last_event_id.as_deref().map(id::number),
+        last_event_id = OptInt: row.last_event_id.as_deref().map(id::number), body_encoding = OptText: row.body.encoding,
     } "");
     insert!(conn, "events", &rows.events, |row| {
         id = Int: id::number(&row.id), tenant_id = Text: row.tenant_id, request_id = OptInt: row.request_id.map(id::number),

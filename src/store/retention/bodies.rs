@@ -35,13 +35,13 @@ pub fn drop_bodies(conn: &mut Conn, ids: &[i64], now: Timestamp) -> Result<usize
             conn.batch_execute("CREATE TEMP TABLE IF NOT EXISTS slim AS SELECT * FROM requests LIMIT 0; DELETE FROM temp.slim")?;
             let taken = sql_query(format!("INSERT INTO temp.slim SELECT * FROM requests WHERE id IN ({ids})")).execute(conn)?;
             conn.batch_execute(&format!(
-                "UPDATE temp.slim SET body = x'', body_dropped_at = {now}; DELETE FROM requests WHERE id IN ({ids}); \
+                "UPDATE temp.slim SET body = x'', body_encoding = NULL, body_dropped_at = {now}; DELETE FROM requests WHERE id IN ({ids}); \
                  INSERT INTO requests SELECT * FROM temp.slim ORDER BY id; DELETE FROM temp.slim"
             ))?;
             Ok(taken)
         }
         Conn::Pg(conn) => {
-            let sql = format!("UPDATE requests SET body = '', body_dropped_at = {now} WHERE id IN ({ids})");
+            let sql = format!("UPDATE requests SET body = '', body_encoding = NULL, body_dropped_at = {now} WHERE id IN ({ids})");
             Ok(sql_query(sql).execute(conn)?)
         }
     }
