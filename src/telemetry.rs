@@ -3,6 +3,8 @@
 //! Owns the form of a line, what is left out, and the escaping that keeps a sender from forging lines or a terminal's display.
 //! Who logs must keep secrets out of its fields; nothing here could find them.
 
+mod json;
+
 use std::io::{self, Write};
 use std::panic::PanicHookInfo;
 
@@ -32,7 +34,7 @@ where
 {
     let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(Escaped(writer));
     let lines = match log.format {
-        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
+        LogFormat::Json => lines.event_format(json::Json).boxed(),
         LogFormat::Text => lines.boxed(),
     };
     registry().with(lines).with(filter(log.level))
@@ -111,7 +113,7 @@ mod tests {
     use super::*;
     use serde_json::Value;
     use std::sync::{Arc, Mutex};
-    use tracing::{Level, debug, error, info, info_span, warn};
+    use tracing::{Level, debug, error, info, warn};
 
     #[derive(Clone, Default)]
     struct Buffer(Arc<Mutex<Vec<u8>>>);
@@ -140,14 +142,19 @@ mod tests {
     #[test]
     fn an_event_is_one_json_object_on_one_line_whatever_it_holds() {
         let text = logged(LogFormat::Json, Level::INFO, || {
-            let _span = info_span!("request", id = "req_1").entered();
-            info!(field = NASTY, shown = %NASTY, "message {NASTY}");
+            let error = io::Error::other(NASTY);
+            let error: &(dyn std::error::Error + 'static) = &error;
+            info!(field = NASTY, shown = %NASTY, seen = ?NASTY, error, less = -1, more = u64::MAX, yes = true, part = 0.5, none = f64::NAN,
+                r#type = "t", "message {NASTY}");
         });
         assert_eq!(text.lines().count(), 1, "{text}");
         assert!(text.ends_with("}\n") && !text.trim_end().contains(is_dangerous), "{text:?}");
         let line: Value = serde_json::from_str(&text).unwrap();
         assert_eq!((&line["field"], &line["shown"], &line["level"]), (&NASTY.into(), &NASTY.into(), &"INFO".into()));
-        assert_eq!(line["span"]["id"], "req_1");
+        assert_eq!((&line["seen"], &line["error"]), (&format!("{NASTY:?}").into(), &NASTY.into()));
+        assert_eq!((&line["less"], &line["more"], &line["yes"]), (&(-1).into(), &u64::MAX.into(), &true.into()));
+        assert_eq!((&line["part"], &line["none"], &line["type"]), (&0.5.into(), &"NaN".into(), &"t".into()));
+        assert_eq!((&line["message"], &line["target"]), (&format!("message {NASTY}").into(), &module_path!().into()));
         assert!(line["timestamp"].as_str().unwrap().ends_with('Z'));
     }
 
