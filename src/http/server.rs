@@ -71,17 +71,17 @@ pub fn listen(
     Ok((server.run(), bound))
 }
 
-/// Every route of a listener.
+/// Every route of a listener. They are tried in this order, so what senders ask for comes first.
 fn routes(config: &mut ServiceConfig, face: Face) {
+    if face != Face::Operators {
+        ingest::configure(config);
+    }
     config
         .service(web::resource("/healthz").route(web::get().to(health::healthz)))
         .service(web::resource("/readyz").route(web::get().to(health::readyz)));
     // What messages lead to, wherever they are read. Before the management API, which has all else that begins so.
     actions::configure(config);
     page::configure(config);
-    if face != Face::Operators {
-        ingest::configure(config);
-    }
     if face != Face::Senders {
         config.service(web::resource("/metrics").route(web::get().to(health::numbers)));
         manage::configure(config);

@@ -257,8 +257,8 @@ impl<'a> Fold<'a> {
 
     /// The rows to write.
     pub fn finish(mut self) -> Rows<'a> {
-        let touched = self.slots.len();
-        self.rows.opened.reserve(touched);
+        let opens = self.slots.values().filter(|slot| slot.state.open.is_some() && slot.stored.is_none()).count();
+        self.rows.opened.reserve(opens);
         for (key, slot) in self.slots {
             if !slot.touched {
                 continue;
