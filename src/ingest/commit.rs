@@ -62,9 +62,9 @@ impl Committer {
         };
         let lanes: Vec<Arc<Queue>> = (0..lanes).map(|_| Arc::new(Queue::new(settings.limits))).collect();
         let mut threads = Vec::new();
-        let nudge = match store.backend() {
-            Backend::Sqlite => Some(checkpoint::start(store.clone())?),
-            Backend::Postgres => None,
+        let nudge = match (store.backend(), lanes.first()) {
+            (Backend::Sqlite, Some(lane)) => Some(checkpoint::start(store.clone(), Arc::clone(lane))?),
+            _ => None,
         };
         for queue in &lanes {
             let mut lane = Lane::new(store.clone(), Arc::clone(queue), Arc::clone(metrics), nudge.clone());
