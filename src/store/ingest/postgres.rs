@@ -37,8 +37,9 @@ macro_rules! set_state {
     };
 }
 
-/// The statement.
-struct Write {
+/// The statement. The server starts and ends each part of it, empty or not, so what most batches have nothing of is only in the
+/// `WHOLE` one.
+struct Write<const WHOLE: bool> {
     requests: Records<Request>,
     events: Records<Event>,
     updated: Records<State>,
@@ -55,11 +56,17 @@ struct Write {
 
 /// Writes a batch.
 pub(super) fn write(conn: &mut PgConnection, rows: &Rows<'_>) -> Result<()> {
-    Write::of(rows).execute(conn)?;
+    let Rows { resolved, tombstones, changes, seen, replays, .. } = rows;
+    let usual = resolved.is_empty() && tombstones.is_empty() && changes.is_empty() && seen.is_empty() && replays.is_empty();
+    if usual {
+        Write::<false>::of(rows).execute(conn)?;
+    } else {
+        Write::<true>::of(rows).execute(conn)?;
+    }
     Ok(())
 }
 
-impl Write {
+impl<const WHOLE: bool> Write<WHOLE> {
     fn of(rows: &Rows<'_>) -> Self {
         Self {
             requests: Records::of(&rows.requests, |row, to| {
@@ -110,6 +117,36 @@ impl Write {
             met: i64::try_from(rows.updated.len() + rows.resolved.len()).unwrap_or(i64::MAX),
         }
     }
+
+    /// The inserts that only the whole statement has.
+    fn rare<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            ", buried AS (INSERT INTO tombstones (integration_id, dedup_key, tenant_id, incident_id, order_at, resolved_at, \
+             updated_at) SELECT * FROM unnest(",
+        );
+        out.push_bind_param::<Array<Tombstone>, _>(&self.tombstones)?;
+        out.push_sql(
+            ") ON CONFLICT (integration_id, dedup_key) DO UPDATE SET incident_id = excluded.incident_id, \
+             order_at = excluded.order_at, resolved_at = excluded.resolved_at, updated_at = excluded.updated_at), \
+             changed AS (INSERT INTO changes (id, tenant_id, integration_id, service_id, request_id, summary, source, details, \
+             occurred_at, received_at) SELECT * FROM unnest(",
+        );
+        out.push_bind_param::<Array<Change>, _>(&self.changes)?;
+        out.push_sql(
+            ")), seen AS (INSERT INTO seen_deliveries (integration_id, delivery_id, body_hash, tenant_id, request_id, expires_at) \
+             SELECT * FROM unnest(",
+        );
+        out.push_bind_param::<Array<Seen>, _>(&self.seen)?;
+        out.push_sql(
+            ") ON CONFLICT (integration_id, delivery_id, body_hash) DO UPDATE SET request_id = excluded.request_id, \
+             expires_at = excluded.expires_at), \
+             replayed AS (INSERT INTO replays (request_id, mark, tenant_id, event_id, incident_id, replayed_at) \
+             SELECT * FROM unnest(",
+        );
+        out.push_bind_param::<Array<Replay>, _>(&self.replays)?;
+        out.push_sql("))");
+        Ok(())
+    }
 }
 
 /// As `incident_state` has it.
@@ -136,14 +173,14 @@ fn opened(row: &IncidentRow, to: &mut Record<'_>) {
     to.int(id::number(&incident.last_event_id));
 }
 
-impl QueryId for Write {
+impl<const WHOLE: bool> QueryId for Write<WHOLE> {
     type QueryId = Self;
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
-impl RunQueryDsl<PgConnection> for Write {}
+impl<const WHOLE: bool> RunQueryDsl<PgConnection> for Write<WHOLE> {}
 
-impl QueryFragment<Pg> for Write {
+impl<const WHOLE: bool> QueryFragment<Pg> for Write<WHOLE> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql(
             "WITH noted AS (INSERT INTO requests (id, tenant_id, integration_id, route, verdict, status, received_at, headers, \
@@ -158,18 +195,24 @@ impl QueryFragment<Pg> for Write {
         // No column of a key is set where an incident stays open: then its row stays in its page, and no index is touched.
         out.push_sql(concat!(")), updated AS (UPDATE incidents AS i SET ", set_state!(), " FROM unnest("));
         out.push_bind_param::<Array<State>, _>(&self.updated)?;
-        out.push_sql(concat!(
-            ") AS v WHERE i.id = v.id AND i.last_event_id = v.met_event_id RETURNING i.id), \
-             resolved AS (UPDATE incidents AS i SET open_key = NULL, resolved_at = v.resolved_at, resolved_by = v.resolved_by, ",
-            set_state!(),
-            " FROM unnest("
-        ));
-        out.push_bind_param::<Array<State>, _>(&self.resolved)?;
-        // Counting what is resolved puts it before what is opened: a key may have both.
+        out.push_sql(") AS v WHERE i.id = v.id AND i.last_event_id = v.met_event_id RETURNING i.id), ");
+        if WHOLE {
+            out.push_sql(concat!(
+                "resolved AS (UPDATE incidents AS i SET open_key = NULL, resolved_at = v.resolved_at, resolved_by = v.resolved_by, ",
+                set_state!(),
+                " FROM unnest("
+            ));
+            out.push_bind_param::<Array<State>, _>(&self.resolved)?;
+            // Counting what is resolved puts it before what is opened: a key may have both.
+            out.push_sql(
+                ") AS v WHERE i.id = v.id AND i.last_event_id = v.met_event_id RETURNING i.id), \
+                 met AS (SELECT (SELECT count(*) FROM resolved) + (SELECT count(*) FROM updated) AS count), ",
+            );
+        } else {
+            out.push_sql("met AS (SELECT count(*) AS count FROM updated), ");
+        }
         out.push_sql(
-            ") AS v WHERE i.id = v.id AND i.last_event_id = v.met_event_id RETURNING i.id), \
-             met AS (SELECT (SELECT count(*) FROM resolved) + (SELECT count(*) FROM updated) AS count), \
-             opened AS (INSERT INTO incidents (id, tenant_id, service_id, integration_id, dedup_key, open_key, status, title, \
+            "opened AS (INSERT INTO incidents (id, tenant_id, service_id, integration_id, dedup_key, open_key, status, title, \
              first_summary, severity, source, shown, evidence, event_count, first_seen, last_seen, acknowledged_at, \
              acknowledged_by, resolved_at, resolved_by, expires_at, reminded_at, previous_incident_id, last_event_id) \
              SELECT v.* FROM unnest(",
@@ -177,35 +220,15 @@ impl QueryFragment<Pg> for Write {
         out.push_bind_param::<Array<Opened>, _>(&self.opened)?;
         out.push_sql(
             ") AS v WHERE (SELECT count FROM met) IS NOT NULL), \
-             buried AS (INSERT INTO tombstones (integration_id, dedup_key, tenant_id, incident_id, order_at, resolved_at, \
-             updated_at) SELECT * FROM unnest(",
-        );
-        out.push_bind_param::<Array<Tombstone>, _>(&self.tombstones)?;
-        out.push_sql(
-            ") ON CONFLICT (integration_id, dedup_key) DO UPDATE SET incident_id = excluded.incident_id, \
-             order_at = excluded.order_at, resolved_at = excluded.resolved_at, updated_at = excluded.updated_at), \
-             changed AS (INSERT INTO changes (id, tenant_id, integration_id, service_id, request_id, summary, source, details, \
-             occurred_at, received_at) SELECT * FROM unnest(",
-        );
-        out.push_bind_param::<Array<Change>, _>(&self.changes)?;
-        out.push_sql(
-            ")), told AS (INSERT INTO outbox (tenant_id, event, incident_id, change_id, event_id, created_at, severity) \
+             told AS (INSERT INTO outbox (tenant_id, event, incident_id, change_id, event_id, created_at, severity) \
              SELECT * FROM unnest(",
         );
         out.push_bind_param::<Array<Outbox>, _>(&self.outbox)?;
-        out.push_sql(
-            ")), seen AS (INSERT INTO seen_deliveries (integration_id, delivery_id, body_hash, tenant_id, request_id, expires_at) \
-             SELECT * FROM unnest(",
-        );
-        out.push_bind_param::<Array<Seen>, _>(&self.seen)?;
-        out.push_sql(
-            ") ON CONFLICT (integration_id, delivery_id, body_hash) DO UPDATE SET request_id = excluded.request_id, \
-             expires_at = excluded.expires_at), \
-             replayed AS (INSERT INTO replays (request_id, mark, tenant_id, event_id, incident_id, replayed_at) \
-             SELECT * FROM unnest(",
-        );
-        out.push_bind_param::<Array<Replay>, _>(&self.replays)?;
-        out.push_sql(")) SELECT CASE WHEN (SELECT count FROM met) = ");
+        out.push_sql("))");
+        if WHOLE {
+            self.rare(&mut out)?;
+        }
+        out.push_sql(" SELECT CASE WHEN (SELECT count FROM met) = ");
         out.push_bind_param::<BigInt, _>(&self.met)?;
         out.push_sql(" THEN true ELSE lost_race() END");
         Ok(())
