@@ -4,16 +4,20 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::ensure;
+
 use crate::drive::{self, Pace, Run};
 use crate::measure_with;
-use crate::report::{Bound, Goal};
+use crate::report::{Bound, Goal, median};
 use crate::server::{Kind, Programs, Server};
 use crate::workload::{Generator, Workload};
 
 /// Incidents stored at each step.
 const STEPS: [u64; 4] = [10_000, 100_000, 500_000, 1_000_000];
-/// The last of them on PostgreSQL, where filling takes twice as long.
-const POSTGRES_MAX: u64 = 100_000;
+/// The store that the largest is compared with.
+const SMALL: u64 = 10_000;
+/// The step at which there is a goal for memory. From here on rates are measured at the end alone, beside a small store.
+const MEMORY_AT: u64 = 500_000;
 /// Runs at each step; the median counts.
 const RUNS: usize = 3;
 /// Events whose cost on disk is measured.
@@ -31,20 +35,22 @@ pub async fn measure(programs: &Programs) -> anyhow::Result<(String, Vec<Goal>)>
         let mut server = Server::start(kind, programs).await?;
         tokio::time::sleep(Duration::from_secs(1)).await;
         let idle = megabytes(&server);
-        let mut rates: Vec<(f64, f64)> = Vec::new();
         let mut stored = 0;
-        let most = if kind == Kind::Postgres { POSTGRES_MAX } else { u64::MAX };
-        for step in STEPS.into_iter().filter(|step| *step <= most) {
+        for step in STEPS {
             eprintln!("growth: {} to {step}", kind.name());
-            fill(&server, stored, step - stored).await?;
+            fill(&server, Workload::FillGroup, stored, step - stored).await?;
             stored = step;
             server.settle().await?;
             let memory = megabytes(&server);
-            // The unique runs add incidents of their own, some tens of thousands a step.
-            let rate = (rate(&server, Workload::Unique, stored).await?, rate(&server, Workload::Spread, stored).await?);
-            let _ = writeln!(text, "| {} | {step} | {:.0} | {:.0} | {memory:.0} |", kind.name(), rate.0, rate.1);
-            rates.push(rate);
-            if step == 500_000 && kind == Kind::Sqlite {
+            let _ = match step {
+                MEMORY_AT.. => writeln!(text, "| {} | {step} | – | – | {memory:.0} |", kind.name()),
+                _ => {
+                    // The unique runs add incidents of their own, some tens of thousands a step.
+                    let [rates] = in_turn([(&server, stored)]).await?;
+                    writeln!(text, "| {} | {step} | {:.0} | {:.0} | {memory:.0} |", kind.name(), rates.unique, rates.repeats)
+                }
+            };
+            if step == MEMORY_AT && kind == Kind::Sqlite {
                 goals.push(Goal {
                     what: "memory at 500,000 stored, MB".into(),
                     bound: Bound::AtMost(150.0),
@@ -52,21 +58,30 @@ pub async fn measure(programs: &Programs) -> anyhow::Result<(String, Vec<Goal>)>
                 });
             }
         }
+        let [small, large] = beside_a_small_one(programs, kind, &server, stored).await?;
+        let _ = writeln!(
+            text,
+            "| {} | {SMALL} and {stored}, in turn | {:.0} and {:.0} | {:.0} and {:.0} | |",
+            kind.name(),
+            small.unique,
+            large.unique,
+            small.repeats,
+            large.repeats
+        );
         server.restart(programs, &[]).await?;
         let start = server.started_in.as_secs_f64();
         let _ = writeln!(text, "| {} | idle, empty: {idle:.0} MB; start on the full store: {start:.2} s | | | |", kind.name());
-        let ratio = |figure: fn(&(f64, f64)) -> f64| Some(figure(rates.last()?) / figure(rates.first()?));
         let name = kind.name();
         goals.extend([
             Goal {
-                what: format!("{name}: unique at {stored} stored ÷ at 10,000"),
+                what: format!("{name}: unique at {stored} stored ÷ at 10,000, in turn"),
                 bound: Bound::AtLeast(0.8),
-                figure: ratio(|rate| rate.0),
+                figure: Some(large.unique / small.unique),
             },
             Goal {
-                what: format!("{name}: repeats at {stored} stored ÷ at 10,000"),
+                what: format!("{name}: repeats at {stored} stored ÷ at 10,000, in turn"),
                 bound: Bound::AtLeast(0.8),
-                figure: ratio(|rate| rate.1),
+                figure: Some(large.repeats / small.repeats),
             },
             Goal { what: format!("{name}: start on {stored} stored, s"), bound: Bound::AtMost(1.0), figure: Some(start) },
         ]);
@@ -82,28 +97,49 @@ fn megabytes(server: &Server) -> f64 {
     server.own_memory() as f64 / f64::from(1 << 20)
 }
 
-async fn fill(server: &Server, stored: u64, more: u64) -> anyhow::Result<()> {
-    let generator = Arc::new(Generator::after(Workload::Fill, server.target.clone(), stored));
+/// Adds `more` incidents to as many as `stored`.
+async fn fill(server: &Server, workload: Workload, stored: u64, more: u64) -> anyhow::Result<()> {
+    let generator = Arc::new(Generator::after(workload, server.target.clone(), stored));
     let run = Run {
         address: server.address.clone(),
-        connections: 64,
+        connections: if workload == Workload::Fill { 64 } else { 16 },
         warm_up: Duration::ZERO,
         duration: Duration::from_secs(600),
         pace: Pace::Closed,
-        at_most: Some(more),
+        at_most: Some(more / workload.alerts()),
     };
-    drive::run(&run, &generator, || ()).await?;
+    let (tally, ()) = drive::run(&run, &generator, || ()).await?;
+    ensure!(tally.refused + tally.bad == 0, "{} refused, {} failed while the store was filled", tally.refused, tally.bad);
     Ok(())
 }
 
-async fn rate(server: &Server, workload: Workload, stored: u64) -> anyhow::Result<f64> {
-    let generator = Arc::new(Generator::after(workload, server.target.clone(), stored));
-    let mut rates = Vec::new();
+/// Requests a second.
+struct Rates {
+    unique: f64,
+    repeats: f64,
+}
+
+/// The store beside another that holds 10,000, by turns: what the disk does in one minute and not in the next, both feel.
+async fn beside_a_small_one(programs: &Programs, kind: Kind, server: &Server, stored: u64) -> anyhow::Result<[Rates; 2]> {
+    eprintln!("growth: {}, 10000 and {stored} in turn", kind.name());
+    let small = Server::start(kind, programs).await?;
+    fill(&small, Workload::FillGroup, 0, SMALL).await?;
+    small.settle().await?;
+    in_turn([(&small, SMALL), (server, stored)]).await
+}
+
+/// Each server's medians, with as many stored as said.
+async fn in_turn<const N: usize>(servers: [(&Server, u64); N]) -> anyhow::Result<[Rates; N]> {
+    let mut runs = [(); N].map(|()| (Vec::new(), Vec::new()));
     for _ in 0..RUNS {
-        rates.push(measure_with(server, &generator, 1, 64, 1.0, Pace::Closed).await?.rate);
+        for ((server, stored), (unique, repeats)) in servers.iter().zip(&mut runs) {
+            for (workload, rates) in [(Workload::Unique, unique), (Workload::Spread, repeats)] {
+                let generator = Arc::new(Generator::after(workload, server.target.clone(), *stored));
+                rates.push(measure_with(server, &generator, 1, 64, 1.0, Pace::Closed).await?.rate);
+            }
+        }
     }
-    rates.sort_by(f64::total_cmp);
-    Ok(rates.get(RUNS / 2).copied().unwrap_or(f64::NAN))
+    Ok(runs.map(|(unique, repeats)| Rates { unique: median(unique), repeats: median(repeats) }))
 }
 
 /// The vacuumed database of 100,000 unique triggers over the sum of their bodies.
@@ -113,7 +149,7 @@ async fn on_disk(programs: &Programs) -> anyhow::Result<Goal> {
     let (mut request, mut body) = (Vec::new(), String::new());
     generator.request(0, 0, &mut request, &mut body);
     let bodies = body.len() as u64 * ON_DISK;
-    fill(&server, 0, ON_DISK).await?;
+    fill(&server, Workload::Fill, 0, ON_DISK).await?;
     let size = server.vacuumed_size()?;
     Ok(Goal {
         what: format!("database ÷ bodies, 100,000 events of {} bytes", body.len()),

@@ -35,6 +35,8 @@ enum What {
     Table(Table),
     /// One run against one server, with the same output.
     Once(Once),
+    /// What becomes of the rate when the store grows, and what an event costs on disk.
+    Growth(Places),
     /// One of the figures below the table: overload, fairness, reader, retention, lanes.
     Stress(Stress),
 }
@@ -109,6 +111,11 @@ fn main() -> anyhow::Result<()> {
     match cli.command {
         What::Table(table) => runtime.block_on(table.run()),
         What::Once(once) => runtime.block_on(once.run()),
+        What::Growth(places) => {
+            let (text, goals) = runtime.block_on(growth::measure(&places.programs()))?;
+            println!("{text}\n{}", report::goals(&goals));
+            Ok(())
+        }
         What::Stress(stress) => {
             let (text, goals) = runtime.block_on(stress::measure(&stress.places.programs(), &[stress.what]))?;
             println!("{text}{}", report::goals(&goals));

@@ -175,3 +175,9 @@ pub fn goals(goals: &[Goal]) -> String {
     }
     text
 }
+
+/// The one in the middle; not a number where there is none.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}

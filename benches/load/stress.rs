@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::drive::{self, Pace, Run, Tally};
-use crate::report::{Bound, Goal, percentile};
+use crate::report::{Bound, Goal, median, percentile};
 use crate::server::{Kind, Programs, Server};
 use crate::workload::{Endpoints, Generator, Target, Workload};
 
@@ -86,11 +86,6 @@ async fn send_as(
 
 fn rate(tally: &Tally) -> f64 {
     tally.good as f64 / tally.seconds.max(f64::EPSILON)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// Half as much again as it can take, with a short queue so that refusals come: of single events, with which the processors are

@@ -31,7 +31,10 @@ pub enum Workload {
     /// Fills a store: like unique, with keys that can be found again.
     #[value(skip)]
     Fill,
-    /// Repeats 1,000 keys spread evenly over all that was filled in.
+    /// The same with 50 in one request: how a large store is filled soon.
+    #[value(skip)]
+    FillGroup,
+    /// Repeats, one a request, 1,000 keys spread evenly over all that was filled in by groups.
     #[value(skip)]
     Spread,
 }
@@ -48,13 +51,14 @@ impl Workload {
             Self::Signed => "signed",
             Self::Mix => "mix",
             Self::Fill => "fill",
+            Self::FillGroup => "fill-group",
             Self::Spread => "spread",
         }
     }
 
     /// Alerts that one request carries.
     pub fn alerts(self) -> u64 {
-        if matches!(self, Self::GroupNew | Self::GroupRepeat) { GROUP } else { 1 }
+        if matches!(self, Self::GroupNew | Self::GroupRepeat | Self::FillGroup) { GROUP } else { 1 }
     }
 
     /// Whether Alertmanager has a counterpart.
@@ -139,7 +143,10 @@ impl Generator {
                 self.alerts(workload, &key, n, resolve, body);
                 body.push(']');
             }
-            (Target::Callbox(endpoints), workload @ (Workload::GroupNew | Workload::GroupRepeat)) => {
+            (
+                Target::Callbox(endpoints),
+                workload @ (Workload::GroupNew | Workload::GroupRepeat | Workload::FillGroup | Workload::Spread),
+            ) => {
                 path = &endpoints.groups.path;
                 self.webhook(workload, &key, n, body);
             }
@@ -186,6 +193,7 @@ impl Generator {
                 let n = self.filled + self.sequence.fetch_add(1, Ordering::Relaxed);
                 (format!("fill-{n}"), n, false)
             }
+            Workload::FillGroup => (String::new(), self.filled + self.sequence.fetch_add(GROUP, Ordering::Relaxed), false),
             Workload::Spread => {
                 let n = self.scattered() * self.filled / KEYS;
                 (format!("fill-{n}"), n, false)
@@ -218,6 +226,7 @@ impl Generator {
                     let n = self.scattered();
                     self.alert(&format!("group-dup-{n}"), n, resolve, out);
                 }
+                Workload::FillGroup => self.alert(&format!("fill-{}", n + member), n + member, resolve, out),
                 _ => self.alert(key, n, resolve, out),
             }
         }
