@@ -85,13 +85,13 @@ impl Counted {
 
 /// How many rows of incidents a batch inserted and updated.
 fn written(statements: &[String]) -> (usize, usize) {
-    // PostgreSQL takes all in one statement, whose parameters are: requests, events, updated, resolved, opened and so on.
+    // PostgreSQL takes all in one statement, whose parameters are: requests, events, updated, (resolved,) opened and so on.
     let Some(whole) = statements.iter().find(|text| text.starts_with("WITH noted")) else {
         return (beginning(statements, "INSERT INTO incidents").len(), beginning(statements, "UPDATE incidents").len());
     };
     let (_, parameters) = whole.split_once("-- binds: [").unwrap();
     let rows: Vec<usize> = parameters.split(", ").map_while(|parameter| parameter.strip_suffix(" rows")?.parse().ok()).collect();
-    (rows[4], rows[2] + rows[3])
+    if whole.contains("resolved AS") { (rows[4], rows[2] + rows[3]) } else { (rows[3], rows[2]) }
 }
 
 fn beginning<'a>(statements: &'a [String], with: &str) -> Vec<&'a String> {
